@@ -12,4 +12,4 @@ mod resolve;
 pub use data::{DataPath, ListKey, Step};
 pub use pattern::{KeyMatch, Pattern, PatternStep};
 pub use raw::{PathTextError, RawElem, RawPath};
-pub use resolve::{PathError, Resolver};
+pub use resolve::{PathError, Resolver, Views};
