@@ -9,5 +9,6 @@
 
 pub mod path;
 pub mod schema;
+pub mod store;
 pub mod time;
 pub mod value;

@@ -1,0 +1,11 @@
+//! The datastore: one persistent tree of configuration and state, its commits, and the two doors for writers.
+//!
+//! Invariant: a published [`Commit`] never changes, and `changes` of a commit is exactly the structural difference to
+//! the commit before it. Readers take an `Arc` and never wait; writers are serialised.
+//! No sockets, clocks or spawned tasks here: time is an argument, waiting is the caller's.
+
+mod diff;
+mod tree;
+
+pub use diff::{Difference, diff};
+pub use tree::{Branch, Child, Entry, Leaf, List, Tree};
