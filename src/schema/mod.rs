@@ -178,6 +178,8 @@ pub struct Schema {
     modules: Vec<Module>,
     roots: Box<[NodeId]>,
     roots_by_name: Box<[NodeId]>,
+    /// By node: `config true` with a `config false` node below. See [`mixed`].
+    mixed: Box<[bool]>,
 }
 
 impl Schema {
@@ -248,6 +250,11 @@ impl Schema {
         }
     }
 
+    /// Whether a `config true` node has state somewhere below it, as OpenConfig lists do.
+    pub fn is_mixed(&self, id: NodeId) -> bool {
+        self.mixed.get(id.index()).copied().unwrap_or(false)
+    }
+
     /// Whether `ancestor` is `node` or lies above it.
     pub fn contains(&self, ancestor: NodeId, node: NodeId) -> bool {
         let mut at = Some(node);
@@ -279,4 +286,19 @@ impl Schema {
     pub fn changes_module(&self, parent: Option<NodeId>, id: NodeId) -> bool {
         parent.is_none_or(|parent| self.node(parent).module != self.node(id).module)
     }
+}
+
+/// For every node, whether it is configuration that holds state. Children come after their parents in the arena, so one
+/// backward pass sees every child before its parent.
+fn mixed(nodes: &[Node]) -> Box<[bool]> {
+    let mut mixed = vec![false; nodes.len()];
+    for (index, node) in nodes.iter().enumerate().rev() {
+        if let Some(parent) = node.parent
+            && nodes[parent.index()].config
+            && (!node.config || mixed[index])
+        {
+            mixed[parent.index()] = true;
+        }
+    }
+    mixed.into()
 }
