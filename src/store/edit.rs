@@ -53,13 +53,13 @@ pub enum EditError {
 /// Applies one edit to the candidate.
 pub fn apply(tree: &mut Tree, schema: &Schema, edit: &Edit, time: Timestamp) -> Result<(), EditError> {
     match edit {
-        Edit::Delete(patterns) => patterns.iter().try_for_each(|pattern| delete(tree, schema, pattern)),
+        Edit::Delete(patterns) => patterns.iter().try_for_each(|pattern| delete(tree, schema, pattern, time)),
         Edit::Replace(path, content) => put(tree, schema, path, content, Editor { schema, time, replace: true }),
         Edit::Update(path, content) => put(tree, schema, path, content, Editor { schema, time, replace: false }),
     }
 }
 
-fn delete(tree: &mut Tree, schema: &Schema, pattern: &Pattern) -> Result<(), EditError> {
+fn delete(tree: &mut Tree, schema: &Schema, pattern: &Pattern, time: Timestamp) -> Result<(), EditError> {
     if let Some(node) = pattern.node().map(|id| schema.node(id)) {
         if !node.config {
             return Err(EditError::NotConfigurable { path: pattern.display(schema).to_string() });
@@ -69,7 +69,7 @@ fn delete(tree: &mut Tree, schema: &Schema, pattern: &Pattern) -> Result<(), Edi
         }
     }
     for place in matches(tree, schema, pattern) {
-        remove_config(tree, schema, &place);
+        remove_config(tree, schema, &place, time);
     }
     Ok(())
 }
@@ -96,53 +96,36 @@ pub fn matches(tree: &Tree, schema: &Schema, pattern: &Pattern) -> Vec<DataPath>
 }
 
 /// Removes the configuration at a place and leaves the state there (an OpenConfig list holds both).
-fn remove_config(tree: &mut Tree, schema: &Schema, place: &DataPath) {
-    let mixed = place.node().is_none_or(|node| schema.is_mixed(node));
-    if !mixed {
-        tree.remove(schema, place);
-        return;
-    }
-    let pattern = Pattern::exactly(place, schema);
-    let mut config: Vec<DataPath> = Vec::new();
-    diff(schema, &Tree::default(), tree, &pattern, &mut |at, difference| {
-        let Difference::Leaf { node, .. } = difference else { return };
-        let leaf = schema.node(node);
-        if leaf.config && !matches!(&leaf.kind, Kind::Leaf(leaf) if leaf.is_key) {
-            config.push(DataPath::new(at).child(node, None));
-        }
-    });
-    for leaf in &config {
-        tree.remove(schema, leaf);
-    }
-    for entry in matches(tree, schema, &pattern).iter().chain(&entries_above(&config)) {
-        remove_if_only_keys(tree, schema, entry);
-    }
-}
-
-fn entries_above(leaves: &[DataPath]) -> Vec<DataPath> {
-    let mut entries: Vec<DataPath> = leaves
-        .iter()
-        .flat_map(|leaf| (1..leaf.steps().len()).map(|length| DataPath::new(&leaf.steps()[..length])))
-        .filter(|path| path.steps().last().is_some_and(|step| step.key.is_some()))
-        .collect();
-    entries.sort();
-    entries.dedup();
-    entries.reverse(); // Inner entries first, so that an outer one can follow.
-    entries
-}
-
-/// A mixed list entry that holds nothing but its keys is neither configured nor there.
-pub(super) fn remove_if_only_keys(tree: &mut Tree, schema: &Schema, entry: &DataPath) {
-    let is_mixed_entry =
-        entry.steps().last().is_some_and(|step| step.key.is_some() && schema.is_mixed(step.node));
-    let only_keys = |branch: &Branch| {
-        branch.children().iter().all(|child| match &schema.node(child.node()).kind {
-            Kind::Leaf(leaf) => leaf.is_key,
-            _ => false,
-        })
+fn remove_config(tree: &mut Tree, schema: &Schema, place: &DataPath, time: Timestamp) {
+    let editor = Editor { schema, time, replace: true };
+    let Some((last, above)) = place.steps().split_last() else {
+        return editor.branch(tree.root_mut(), None, &[]);
     };
-    if is_mixed_entry && tree.branch(entry.steps()).is_some_and(|branch| only_keys(branch)) {
-        tree.remove(schema, entry);
+    if !schema.is_mixed(last.node) {
+        tree.remove(schema, place);
+    } else if tree.exists(place) {
+        let at = tree.branch_mut(schema, above, time);
+        match &last.key {
+            Some(key) => editor.clear_entry(at, last.node, key),
+            None => editor.clear(at, last.node),
+        }
+    }
+    for length in (1..place.steps().len()).rev() {
+        remove_if_hollow(tree, schema, &DataPath::new(&place.steps()[..length]));
+    }
+}
+
+/// Removes a place that no longer says anything: an empty non-presence container, or a mixed list entry that holds only
+/// its keys and so is neither configured nor there.
+pub(super) fn remove_if_hollow(tree: &mut Tree, schema: &Schema, place: &DataPath) {
+    let (Some(step), Some(branch)) = (place.steps().last(), tree.branch(place.steps())) else { return };
+    let is_key = |child: &Child| matches!(&schema.node(child.node()).kind, Kind::Leaf(leaf) if leaf.is_key);
+    let hollow = match schema.node(step.node).kind {
+        Kind::Container { presence } => !presence && branch.is_empty(),
+        _ => schema.is_mixed(step.node) && branch.children().iter().all(is_key),
+    };
+    if hollow {
+        tree.remove(schema, place);
     }
 }
 

@@ -4,8 +4,15 @@
 //! the commit before it. Readers take an `Arc` and never wait; writers are serialised.
 //! No sockets, clocks or spawned tasks here: time is an argument, waiting is the caller's.
 
+mod commit;
 mod diff;
+mod edit;
+mod settle;
+mod state;
 mod tree;
 
+pub use commit::{Commit, Origin, Store};
+pub use edit::{Content, Edit, EditError, matches};
+pub use state::{NotState, StateBatch, StateWriter};
 pub use diff::{Difference, diff};
 pub use tree::{Branch, Child, Entry, Leaf, List, Tree};

@@ -54,6 +54,13 @@ impl Leaf {
         self
     }
 
+    /// This leaf with the time and version of `old`, whose value it repeats.
+    pub fn with_history_of(mut self, old: &Self) -> Self {
+        self.time = old.time;
+        self.version_and_default = self.version_and_default & DEFAULT_BIT | old.version();
+        self
+    }
+
     /// Whether value and explicitness are those of `other`, whatever their times.
     pub fn says_the_same(&self, other: &Self) -> bool {
         self.value == other.value && self.is_default() == other.is_default()
