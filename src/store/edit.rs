@@ -69,7 +69,7 @@ fn delete(tree: &mut Tree, schema: &Schema, pattern: &Pattern, time: Timestamp) 
         }
     }
     for place in matches(tree, schema, pattern) {
-        remove_config(tree, schema, &place, time);
+        remove_place(tree, schema, &place, time);
     }
     Ok(())
 }
@@ -96,7 +96,7 @@ pub fn matches(tree: &Tree, schema: &Schema, pattern: &Pattern) -> Vec<DataPath>
 }
 
 /// Removes the configuration at a place and leaves the state there (an OpenConfig list holds both).
-fn remove_config(tree: &mut Tree, schema: &Schema, place: &DataPath, time: Timestamp) {
+pub(super) fn remove_place(tree: &mut Tree, schema: &Schema, place: &DataPath, time: Timestamp) {
     let editor = Editor { schema, time, replace: true };
     let Some((last, above)) = place.steps().split_last() else {
         return editor.branch(tree.root_mut(), None, &[]);

@@ -5,13 +5,21 @@
 //! No sockets, clocks or spawned tasks here: time is an argument, waiting is the caller's.
 
 mod commit;
+mod config;
+mod delta;
 mod diff;
 mod edit;
+mod journal;
 mod settle;
 mod state;
 mod tree;
+mod validate;
 
 pub use commit::{Commit, Origin, Store};
+pub use config::{Author, CommitError, Committed, ConfigWriter};
+pub use delta::{Delta, DeltaItem, LeafChange};
+pub use journal::{Journal, JournalError, Record, Saved};
+pub use validate::{Validator, Violation};
 pub use edit::{Content, Edit, EditError, matches};
 pub use state::{NotState, StateBatch, StateWriter};
 pub use diff::{Difference, diff};

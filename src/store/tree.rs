@@ -267,6 +267,15 @@ impl List {
         self.order != old.order
     }
 
+    /// Puts the entries of a user-ordered list in this order. Entries it does not name come last, as they stood.
+    pub fn set_order(&mut self, keys: &[ListKey]) {
+        if let Some(order) = &mut self.order {
+            let unnamed: Vec<ListKey> = order.iter().filter(|key| !keys.contains(key)).cloned().collect();
+            let named = keys.iter().filter(|key| self.entries.contains_key(*key)).cloned();
+            *order = Arc::new(named.chain(unnamed).collect());
+        }
+    }
+
     /// The entry with this key, created with its key leaves when absent.
     pub fn entry_mut(&mut self, key: &ListKey, keys: &[NodeId], time: Timestamp) -> &mut Branch {
         if !self.entries.contains_key(key) {
