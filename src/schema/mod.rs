@@ -9,6 +9,7 @@ mod accept;
 mod load;
 pub mod libyang;
 mod pattern;
+mod set;
 mod types;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub use accept::{Input, Rule, TypeError};
 pub use load::{LoadError, Sources};
 pub use pattern::TextPattern;
+pub use set::NodeSet;
 pub use types::{Range, Type};
 
 use crate::value::{Text, Value};

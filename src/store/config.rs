@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::commit::{Commit, Origin, Store, lock};
+use super::commit::{Commit, Next, Origin, Store, lock};
 use super::delta::Delta;
 use super::edit::{self, Edit, EditError};
 use super::journal::{Journal, JournalError, Record};
@@ -115,7 +115,7 @@ impl ConfigWriter {
                 delta.graft(self.store.schema(), &mut tree, now);
                 tree
             };
-            (tree, delta.places())
+            Next { tree, places: delta.places(), removes: delta.removes() }
         })
     }
 }

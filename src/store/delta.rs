@@ -79,6 +79,11 @@ impl Delta {
         self.items.is_empty()
     }
 
+    /// Whether anything is gone.
+    pub fn removes(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, DeltaItem::Removed(_)))
+    }
+
     /// Makes another tree, which differs from the base in state only, take the same configuration.
     pub fn graft(&self, schema: &Schema, onto: &mut Tree, time: Timestamp) {
         for item in &self.items {

@@ -257,6 +257,15 @@ impl List {
         }
     }
 
+    /// Entries in list order, from the one with this key on; all of them when no key is given.
+    pub fn iter_from<'a>(&'a self, key: Option<&'a ListKey>) -> Box<dyn Iterator<Item = (&'a ListKey, &'a Entry)> + 'a> {
+        match (&self.order, key) {
+            (_, None) => self.iter(),
+            (None, Some(key)) => Box::new(self.entries.range::<_, ListKey>(key..)),
+            (Some(_), Some(key)) => Box::new(self.iter().skip_while(move |(stored, _)| *stored != key)),
+        }
+    }
+
     /// Entries that differ from those of an older version of this list.
     pub fn diff<'a>(&'a self, old: &'a Self) -> impl Iterator<Item = imbl::ordmap::DiffItem<'a, 'a, ListKey, Entry>> {
         old.entries.diff(&self.entries)
