@@ -10,5 +10,6 @@
 pub mod path;
 pub mod schema;
 pub mod store;
+pub mod telemetry;
 pub mod time;
 pub mod value;

@@ -60,9 +60,11 @@ impl Walk<'_> {
         };
         match branch.child(step.node) {
             None => ControlFlow::Continue(()),
+            // With a seek this is the very leaf read last.
+            Some(Child::Leaf(..)) if seek.is_some() => ControlFlow::Continue(()),
             Some(Child::Leaf(node, leaf)) => {
                 (self.leaf)(&self.at, *node, leaf);
-                ControlFlow::Continue(())
+                (self.pause)()
             }
             Some(Child::Container(node, inner)) => {
                 let seek = seek.and_then(|seek| seek.split_first()).map(|(_, rest)| rest);
