@@ -8,6 +8,7 @@
 //! - words: [`time`], [`value`], [`schema`] (YANG, compiled), [`path`]
 
 pub mod path;
+pub mod pb;
 pub mod schema;
 pub mod store;
 pub mod telemetry;
