@@ -83,7 +83,7 @@ def test_case_04_empty_set(client):
         (f"{interface('case')}/ip-mtu", b'"wide"', ["ip-mtu", "wide"]),
         ("/configure/system", b'{"location": "x", "bogus": 1}', ["/configure/system/bogus"]),
         ("/state/system/up-time", b"1", ["/state/system/up-time"]),
-        ("/configure/router/interface[interface-name=x]/description", b'"x"', ["router-name"]),
+        ("/configure/router/interface[interface-name=x]/description", b'"x"', ["/configure/router"]),
     ],
     ids=[
         "object-for-leaf",

@@ -122,7 +122,8 @@ class Daemon:
         """How many TCP connections the daemon's port has, as the kernel sees it."""
         port = f"{self.port:04X}"
         count = 0
-        for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-            _, local, _, state = row.split()[:4]
-            count += local.endswith(f":{port}") and state == "01"
+        for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+            for row in Path(table).read_text().splitlines()[1:]:
+                _, local, _, state = row.split()[:4]
+                count += local.endswith(f":{port}") and state == "01"
         return count
