@@ -36,13 +36,12 @@ def veth(worker_id):
 
 
 def port_of(client, interface):
-    """The port whose interface this is, as soon as the daemon has seen it."""
+    """The port that is this interface, as soon as the daemon has seen it."""
+    index = int(Path(f"/sys/class/net/{interface}/ifindex").read_text())
 
     def named():
-        names = client.find("/state/port[port-id=*]/linux/interface-name")
-        return next(
-            (where.removesuffix("/linux/interface-name") for where, name in names.items() if name == interface), None
-        )
+        indexes = client.find("/state/port[port-id=*]/if-index")
+        return next((where.removesuffix("/if-index") for where, each in indexes.items() if each == index), None)
 
     return eventually(named, timeout=10)
 

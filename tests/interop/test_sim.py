@@ -9,9 +9,9 @@ from harness.wire import leaves, subscription
 @pytest.fixture
 def port(client):
     """A simulated port: one that has no Linux interface behind it."""
-    all_ports = {where.removesuffix("/oper-state") for where in client.find("/state/port[port-id=*]/oper-state")}
-    linux = client.find("/state/port[port-id=*]/linux/interface-name")
-    simulated = sorted(all_ports - {where.removesuffix("/linux/interface-name") for where in linux})
+    ports = {where.removesuffix("/oper-state") for where in client.find("/state/port[port-id=*]/oper-state")}
+    linux = {where.removesuffix("/linux") for where in client.find("/state/port[port-id=*]/linux")}
+    simulated = sorted(ports - linux)
     assert len(simulated) == 4
     return simulated[0]
 

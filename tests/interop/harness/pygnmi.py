@@ -2,19 +2,23 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 
 def cli(target, *arguments, timeout=30):
     """Runs `pygnmicli` as admin in plaintext; returns its output, after checking that it succeeded."""
     program = Path(sys.executable).with_name("pygnmicli")
-    finished = subprocess.run(
-        [program, "-t", target, "-u", "admin", "-p", "admin", "-i", *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
+    # It writes a log directory wherever it stands.
+    with tempfile.TemporaryDirectory() as scratch:
+        finished = subprocess.run(
+            [program, "-t", target, "-u", "admin", "-p", "admin", "-i", *arguments],
+            cwd=scratch,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout
 
