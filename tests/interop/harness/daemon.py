@@ -1,6 +1,7 @@
 """The daemon as a process: started on a free loopback port, watched through its log, ended by signals."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -22,9 +23,15 @@ def binary():
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port below those that the kernel gives to outgoing connections, so that it is still free after a restart."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port between 20000 and 32000")
 
 
 def lab_config(name, data_dir, port, sim_ports=4, extra=""):
