@@ -8,7 +8,9 @@
 //! - words: [`time`], [`value`], [`schema`] (YANG, compiled), [`path`]
 
 pub mod path;
+pub mod pb;
 pub mod schema;
 pub mod store;
+pub mod telemetry;
 pub mod time;
 pub mod value;

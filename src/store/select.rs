@@ -60,9 +60,11 @@ impl Walk<'_> {
         };
         match branch.child(step.node) {
             None => ControlFlow::Continue(()),
+            // With a seek this is the very leaf read last.
+            Some(Child::Leaf(..)) if seek.is_some() => ControlFlow::Continue(()),
             Some(Child::Leaf(node, leaf)) => {
                 (self.leaf)(&self.at, *node, leaf);
-                ControlFlow::Continue(())
+                (self.pause)()
             }
             Some(Child::Container(node, inner)) => {
                 let seek = seek.and_then(|seek| seek.split_first()).map(|(_, rest)| rest);
@@ -144,5 +146,59 @@ impl Walk<'_> {
         act(self)?;
         self.at.pop();
         ControlFlow::Continue(())
+    }
+}
+
+/// A place a pattern selects.
+#[derive(Clone, Copy, Debug)]
+pub enum Found<'a> {
+    /// A leaf or leaf-list.
+    Leaf(&'a Leaf),
+    /// A container, list entry or the root.
+    Branch(&'a Branch),
+}
+
+/// Tells `visit` every place a pattern leads to, in tree order, without looking below it. A list without keys leads to
+/// each of its entries (GET-013).
+pub fn instances<'a>(tree: &'a Tree, pattern: &Pattern, visit: &mut dyn FnMut(&[Step], Found<'a>)) {
+    follow(tree.root(), pattern.steps(), &mut Vec::new(), visit);
+}
+
+fn follow<'a>(
+    branch: &'a Branch,
+    steps: &[PatternStep],
+    at: &mut Vec<Step>,
+    visit: &mut dyn FnMut(&[Step], Found<'a>),
+) {
+    let Some((step, below)) = steps.split_first() else {
+        return visit(at, Found::Branch(branch));
+    };
+    match branch.child(step.node) {
+        None => {}
+        Some(Child::Leaf(node, leaf)) => {
+            at.push(Step { node: *node, key: None });
+            visit(at, Found::Leaf(leaf));
+            at.pop();
+        }
+        Some(Child::Container(node, inner)) => {
+            at.push(Step { node: *node, key: None });
+            follow(inner, below, at, visit);
+            at.pop();
+        }
+        Some(Child::List(node, list)) => {
+            let mut enter = |key: &ListKey, entry: &'a Entry| {
+                at.push(Step { node: *node, key: Some(key.clone()) });
+                follow(entry.branch(), below, at, visit);
+                at.pop();
+            };
+            match &step.keys {
+                KeyMatch::Exact(key) => {
+                    if let Some(entry) = list.get(key) {
+                        enter(key, entry);
+                    }
+                }
+                keys => list.iter().filter(|(key, _)| keys.matches(Some(key))).for_each(|(key, entry)| enter(key, entry)),
+            }
+        }
     }
 }
