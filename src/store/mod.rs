@@ -5,27 +5,21 @@
 //! No sockets, clocks or spawned tasks here: time is an argument, waiting is the caller's.
 
 mod commit;
-#[cfg(any())]
 mod config;
 mod delta;
 mod diff;
 mod edit;
-#[cfg(any())]
 mod journal;
 mod select;
 mod settle;
 mod state;
 mod tree;
-#[cfg(any())]
 mod validate;
 
 pub use commit::{Commit, Origin, Store};
-#[cfg(any())]
 pub use config::{Author, CommitError, Committed, ConfigWriter};
 pub use delta::{Delta, DeltaItem, LeafChange};
-#[cfg(any())]
-pub use journal::{Journal, JournalError, Record, Saved};
-#[cfg(any())]
+pub use journal::{Fingerprint, Journal, JournalError, PastCommit, Record, RowChange, Saved, Unfit};
 pub use validate::{Validator, Violation};
 pub use edit::{Content, Edit, EditError};
 pub use select::{Cursor, Found, instances};
