@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{DataPath, KeyMatch, Pattern, PatternStep, RawElem, RawPath, Step};
-use crate::schema::{Input, NodeId, Rule, Schema};
+use crate::schema::{Input, Module, NodeId, Rule, Schema};
 use crate::value::Value;
 
 /// Why a path means nothing in this schema. Each names the path and the rule.
@@ -122,8 +122,12 @@ impl Views {
 
     /// Whether a top-level node can be addressed. Models of neither family always can.
     pub fn shows(self, schema: &Schema, root: NodeId) -> bool {
-        let namespace = &schema.module(schema.node(root).module).namespace;
-        match Family::of(namespace) {
+        self.shows_module(schema.module(schema.node(root).module))
+    }
+
+    /// Whether a module can be addressed, and so is worth naming to a client.
+    pub fn shows_module(self, module: &Module) -> bool {
+        match Family::of(&module.namespace) {
             Family::Nokia => self.nokia,
             Family::OpenConfig => self.openconfig,
             Family::Other => true,

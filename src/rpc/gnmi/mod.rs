@@ -4,7 +4,6 @@ mod capabilities;
 mod extensions;
 mod get;
 mod knobs;
-mod request;
 mod set;
 mod subscribe;
 
@@ -84,7 +83,7 @@ impl Gnmi {
 }
 
 #[tonic::async_trait]
-impl crate::pb::server::GnmiService for Gnmi {
+impl crate::pb::GnmiService for Gnmi {
     async fn capabilities(
         &self,
         request: Request<pb::CapabilityRequest>,
@@ -103,12 +102,12 @@ impl crate::pb::server::GnmiService for Gnmi {
         self.set(request).await.map(Response::new)
     }
 
-    type SubscribeStream = subscribe::Subscription;
+    type subscribeStream = subscribe::Subscription;
 
     async fn subscribe(
         &self,
         request: Request<Streaming<pb::SubscribeRequest>>,
-    ) -> Result<Response<Self::SubscribeStream>, Status> {
+    ) -> Result<Response<Self::subscribeStream>, Status> {
         self.served()?;
         self.subscribe(request).await.map(Response::new)
     }
