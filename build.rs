@@ -1,8 +1,10 @@
-//! Compiles `proto/` without protoc: messages and clients by prost, and the server side of gNMI with a codec of its own
-//! for Subscribe, whose responses are encoded before they reach the transport.
+//! Two things go into the binary here: `proto/`, compiled without protoc (messages and clients by prost, the server side
+//! of gNMI with a codec of its own for Subscribe, whose responses are encoded before they reach the transport), and
+//! `yang/`, as it stands.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use tonic_build::manual;
 
@@ -19,7 +21,30 @@ fn main() -> Result<(), Box<dyn Error>> {
         .btree_map(".")
         .compile_fds(compiler.file_descriptor_set())?;
     manual::Builder::new().build_client(false).compile(&[gnmi_service()]);
-    Ok(())
+    embed_yang(&out_dir)
+}
+
+/// Writes `embedded.rs`: name and text of every module and submodule below `yang/`, those for tests apart.
+fn embed_yang(out_dir: &Path) -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=yang");
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("yang");
+    let mut text = String::new();
+    for (list, folders) in [("MODULES", &["nokia", "ganymede", "openconfig"][..]), ("TEST_MODULES", &["test"])] {
+        writeln!(text, "pub(super) const {list}: &[(&str, &str)] = &[")?;
+        let mut files = Vec::new();
+        for folder in folders.iter().map(|folder| root.join(folder)).filter(|folder| folder.is_dir()) {
+            files
+                .extend(std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?.into_iter().map(|file| file.path()));
+        }
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "yang"));
+        files.sort();
+        for file in &files {
+            let name = file.file_stem().and_then(|stem| stem.to_str()).ok_or("a YANG file needs a name in UTF-8")?;
+            writeln!(text, "    ({name:?}, include_str!({:?})),", file.display().to_string())?;
+        }
+        writeln!(text, "];")?;
+    }
+    Ok(std::fs::write(out_dir.join("embedded.rs"), text)?)
 }
 
 /// The server side. Its output goes to `gnmi.gNMI.rs`.
