@@ -7,6 +7,7 @@
 //!
 //! - words: [`time`], [`value`], [`schema`] (YANG, compiled), [`path`]
 
+pub mod codec;
 pub mod path;
 pub mod pb;
 pub mod schema;

@@ -187,6 +187,13 @@ impl Resolver<'_> {
         Walk { resolver: self, raw, keys: Keys::Delete }.run().map(|found| found.into_iter().map(Pattern::new).collect())
     }
 
+    /// The top-level nodes that the path's origin leaves and that are shown: what the root means with this origin
+    /// (SET-043).
+    pub fn roots(&self, raw: &RawPath) -> Result<Vec<NodeId>, PathError> {
+        let walk = Walk { resolver: self, raw, keys: Keys::Read };
+        walk.roots().map(|roots| roots.into_iter().filter(|&root| walk.shown(root)).collect())
+    }
+
     /// The one place an update or replace names; a list without keys as last element is the list as a whole.
     pub fn write(&self, raw: &RawPath) -> Result<DataPath, PathError> {
         if raw.elems.iter().any(|elem| matches!(&*elem.name, "*" | "...")) {
