@@ -7,6 +7,11 @@
 //!
 //! - words: [`time`], [`value`], [`schema`] (YANG, compiled), [`path`]
 
+pub mod aaa;
+pub mod admission;
+pub mod config;
+pub mod log;
+pub mod net;
 pub mod path;
 pub mod schema;
 pub mod store;
