@@ -101,6 +101,22 @@ impl Pattern {
         })
     }
 
+    /// What of this pattern lies at or below one place; none when they have nothing in common.
+    pub fn narrowed(&self, place: &[Step]) -> Option<Self> {
+        if !self.agrees(place) {
+            return None;
+        }
+        let fixed = place.iter().enumerate().map(|(position, step)| {
+            let keys = match (&step.key, self.steps.get(position)) {
+                (Some(key), _) => KeyMatch::Exact(key.clone()),
+                (None, Some(ours)) => ours.keys.clone(),
+                (None, None) => KeyMatch::NotList,
+            };
+            PatternStep { node: step.node, keys }
+        });
+        Some(Self { steps: fixed.chain(self.steps.iter().skip(place.len()).cloned()).collect() })
+    }
+
     /// For people and errors; wildcards as `*`.
     pub fn display<'a>(&'a self, schema: &'a Schema) -> impl fmt::Display + 'a {
         DisplayPattern { pattern: self, schema }

@@ -1,0 +1,28 @@
+//! The datastore: one persistent tree of configuration and state, its commits, and the two doors for writers.
+//!
+//! Invariant: a published [`Commit`] never changes, and `changes` of a commit is exactly the structural difference to
+//! the commit before it. Readers take an `Arc` and never wait; writers are serialised.
+//! No sockets, clocks or spawned tasks here: time is an argument, waiting is the caller's.
+
+mod commit;
+mod config;
+mod delta;
+mod diff;
+mod edit;
+mod journal;
+mod select;
+mod settle;
+mod state;
+mod tree;
+mod validate;
+
+pub use commit::{Commit, Origin, Store};
+pub use config::{Author, CommitError, Committed, ConfigWriter};
+pub use delta::{Delta, DeltaItem, LeafChange};
+pub use journal::{Fingerprint, Journal, JournalError, PastCommit, Record, RowChange, Saved, Unfit};
+pub use validate::{Validator, Violation};
+pub use edit::{Content, Edit, EditError};
+pub use select::{Cursor, Found, instances};
+pub use state::{NotState, StateBatch, StateWriter};
+pub use diff::{Difference, diff};
+pub use tree::{Branch, Child, Entry, Leaf, List, Tree};

@@ -1,0 +1,174 @@
+//! The door for producers of state.
+//!
+//! Invariant: nothing that is configuration is written through here. A batch becomes one commit, stamped with the time
+//! its values were collected; a value equal to the one there is not a change.
+
+use std::sync::Arc;
+
+use super::commit::{Commit, Next, Origin, Store};
+use super::edit::remove_if_hollow;
+use super::tree::{Leaf, Tree};
+use crate::path::DataPath;
+use crate::schema::{Kind, NodeId, Schema};
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// What a producer has read, to be committed together.
+#[derive(Clone, Debug, Default)]
+pub struct StateBatch {
+    steps: Vec<StateStep>,
+}
+
+#[derive(Clone, Debug)]
+enum StateStep {
+    Set { at: DataPath, leaves: Vec<(NodeId, Value)> },
+    Remove { path: DataPath },
+}
+
+/// A producer tried to write what is not its to write. A fault of this program, never of a peer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path} is configuration, a state producer cannot write it")]
+pub struct NotState {
+    /// The path.
+    pub path: String,
+}
+
+impl StateBatch {
+    /// A batch with nothing in it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Sets leaves of one container or list entry, creating it when absent.
+    pub fn set(&mut self, at: &DataPath, leaves: Vec<(NodeId, Value)>) {
+        self.steps.push(StateStep::Set { at: at.clone(), leaves });
+    }
+
+    /// Removes the state at and below a place. Configuration there stays.
+    pub fn remove(&mut self, path: &DataPath) {
+        self.steps.push(StateStep::Remove { path: path.clone() });
+    }
+}
+
+/// Writes state. Cheap to clone: one for each producer.
+#[derive(Clone, Debug)]
+pub struct StateWriter {
+    store: Arc<Store>,
+}
+
+impl StateWriter {
+    /// A writer to this store.
+    pub fn new(store: Arc<Store>) -> Self {
+        Self { store }
+    }
+
+    /// The schema, for producers that resolve their paths once.
+    pub fn schema(&self) -> &Arc<Schema> {
+        self.store.schema()
+    }
+
+    /// Commits a batch; `collected` is the time its values were read. Returns the newest commit, which is the one
+    /// before when the batch changed nothing.
+    pub fn commit(&self, batch: &StateBatch, collected: Timestamp) -> Result<Arc<Commit>, NotState> {
+        let schema = self.store.schema().clone();
+        check(&schema, batch)?;
+        Ok(self.store.publish(collected, Origin::State, |newest| {
+            let mut tree = newest.clone();
+            let mut places = Vec::new();
+            let mut removes = false;
+            for step in &batch.steps {
+                match step {
+                    StateStep::Set { at, leaves } => places.extend(set(&mut tree, &schema, at, leaves, collected)),
+                    StateStep::Remove { path } => {
+                        let before = places.len();
+                        remove(&mut tree, &schema, path, &mut places);
+                        removes |= places.len() > before;
+                    }
+                }
+            }
+            Next { tree, places, removes }
+        }))
+    }
+}
+
+fn check(schema: &Schema, batch: &StateBatch) -> Result<(), NotState> {
+    for step in &batch.steps {
+        if let StateStep::Set { at, leaves } = step
+            && let Some((node, _)) = leaves.iter().find(|(node, _)| schema.node(*node).config)
+        {
+            let path = at.child(*node, None);
+            return Err(NotState { path: path.display(schema).to_string() });
+        }
+    }
+    Ok(())
+}
+
+/// Returns the place that changed, if any did.
+fn set(
+    tree: &mut Tree,
+    schema: &Schema,
+    at: &DataPath,
+    leaves: &[(NodeId, Value)],
+    time: Timestamp,
+) -> Option<DataPath> {
+    let present = tree.branch(at.steps());
+    let differs = |(node, value): &(NodeId, Value)| {
+        present.is_none_or(|branch| branch.leaf(*node).is_none_or(|leaf| leaf.value != *value))
+    };
+    if present.is_some() && !leaves.iter().any(differs) {
+        return None;
+    }
+    let touched = first_missing(tree, at);
+    let branch = tree.branch_mut(schema, at.steps(), time);
+    for (node, value) in leaves {
+        let new = match branch.leaf(*node) {
+            Some(old) if old.value == *value => continue,
+            Some(old) => Leaf::new(value.clone(), time).following(old),
+            None => Leaf::new(value.clone(), time),
+        };
+        branch.put_leaf(*node, new);
+    }
+    Some(touched)
+}
+
+/// The shortest part of a path where nothing stands, or the whole path.
+fn first_missing(tree: &Tree, path: &DataPath) -> DataPath {
+    let steps = path.steps();
+    (1..steps.len())
+        .find(|&length| tree.branch(&steps[..length]).is_none())
+        .map_or_else(|| path.clone(), |length| DataPath::new(&steps[..length]))
+}
+
+fn remove(tree: &mut Tree, schema: &Schema, path: &DataPath, touched: &mut Vec<DataPath>) {
+    let Some(step) = path.steps().last() else { return };
+    if !schema.node(step.node).config {
+        touched.extend(tree.remove(schema, path));
+        return;
+    }
+    // A mixed container or entry: take out its state children, look into its mixed ones.
+    let Some(branch) = tree.branch(path.steps()) else { return };
+    let children: Vec<DataPath> = branch
+        .children()
+        .iter()
+        .flat_map(|child| match (child, &schema.node(child.node()).kind) {
+            (super::tree::Child::List(node, list), Kind::List(_)) => {
+                list.iter().map(|(key, _)| path.child(*node, Some(key.clone()))).collect()
+            }
+            _ => vec![path.child(child.node(), None)],
+        })
+        .filter(|child| child.node().is_some_and(|node| !schema.node(node).config || schema.is_mixed(node)))
+        .collect();
+    for child in &children {
+        remove(tree, schema, child, touched);
+    }
+    let before = tree.exists(path);
+    remove_if_hollow(tree, schema, path);
+    if before && !tree.exists(path) {
+        touched.push(path.clone());
+    }
+}
