@@ -101,7 +101,7 @@ pub(crate) fn print_goals(goals: &[Goal]) {
             &goal.verdict(),
         ]);
     }
-    println!("\nGoals, as ratios to references of this run (in parentheses the limits as they were stated)\n{table}");
+    print!("\nGoals, as ratios to references of this run (in parentheses the limits as they were stated)\n{table}");
 }
 
 fn times(ratio: f64) -> String {

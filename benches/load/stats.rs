@@ -51,11 +51,14 @@ impl Samples {
     }
 }
 
-/// `median (min-max)`, the form of a figure that was measured a few times.
+/// `median (lowest-highest)`, the form of a figure that was measured a few times.
 impl fmt::Display for Samples {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let figures = format!("{} ({}-{})", Figure(self.median()), Figure(self.min()), Figure(self.max()));
-        f.pad(&figures)
+        let median = Figure(self.median());
+        if self.len() < 2 {
+            return median.fmt(f);
+        }
+        f.pad(&format!("{median} ({}-{})", Figure(self.min()), Figure(self.max())))
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) async fn run(bench: &mut Bench, daemon: &Server) -> Result<()> {
             }
         }
     }
-    println!("\nW1  ONCE over {LEAVES} leaves of configuration: median (lowest-highest)\n{table}");
+    print!("\nW1  ONCE over {LEAVES} leaves of configuration: median (lowest-highest)\n{table}");
     Ok(())
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn run_state(bench: &Bench, daemon: &Server, leaves: u64) -> Re
         let request = Subscribe::once(PORT_STATISTICS, Encoding::Proto).encode()?;
         cost(bench, daemon, &request, streams, leaves).await?.print_to(&mut table, "ganymede, PROTO", streams);
     }
-    println!("\nW1  ONCE over {leaves} leaves of state, with what the platform spends on them meanwhile\n{table}");
+    print!("\nW1  ONCE over {leaves} leaves of state, with what the platform spends on them meanwhile\n{table}");
     Ok(())
 }
 

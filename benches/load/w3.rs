@@ -29,33 +29,32 @@ const SYNCING: usize = 8;
 /// Measures every rate, and the synchronising neighbours at [`GOAL_RATE`].
 pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
     let mut table = Table::new(&["", "changes/s", "subscribers", "p50 us", "p99 us", "max us", "received/s"]);
-    let unary = bare_unary(bench, 0).await?.median();
     let ports = ports_for_100_000_leaves(bench).await?;
     let request = Subscribe::on_change(TOGGLED, Encoding::Proto).encode()?;
     for rate in [100, GOAL_RATE, 10_000] {
+        let unary = bare_unary(bench, 0).await?.median();
         let (server, _) = bench.reference(&["--rate", &rate.to_string()]).await?;
-        let bare = latencies(bench, &server, &Bytes::new(), 1).await?;
-        print_to(&mut table, "bare tonic, spliced leaf", rate, 1, &bare, bench);
+        watch(bench, &server, &Bytes::new(), 1).await?.print_to(&mut table, "bare tonic, spliced leaf", rate, 1);
         drop(server);
 
         let home = Home::new()?;
         let mut daemon = home.start(Sim { ports, event_rate: rate }, bench.cores)?;
         daemon.ready().await?;
         for subscribers in [1, 8] {
-            let changes = latencies(bench, &daemon, &request, subscribers).await?;
-            print_to(&mut table, "ganymede", rate, subscribers, &changes, bench);
+            let latency = watch(bench, &daemon, &request, subscribers).await?;
+            latency.print_to(&mut table, "ganymede", rate, subscribers);
             if (rate, subscribers) == (GOAL_RATE, 1) {
-                bench.goals.push(goal("ON_CHANGE p99 at 1,000/s", changes.p99(), unary, 160.0, 100.0));
+                bench.goals.push(goal("ON_CHANGE p99 at 1,000/s", latency.p99.median(), unary, 160.0, 100.0));
             }
         }
         if rate == GOAL_RATE {
-            let changes = beside_syncs(bench, &daemon, &request).await?;
-            print_to(&mut table, "ganymede, while 8 others synchronise", rate, 1, &changes, bench);
-            bench.goals.push(goal("ON_CHANGE p99 while 8 synchronise", changes.p99(), unary, 5_000.0, 1_000.0));
+            let latency = watch_beside_syncs(bench, &daemon, &request).await?;
+            latency.print_to(&mut table, "ganymede, while 8 others synchronise", rate, 1);
+            bench.goals.push(goal("ON_CHANGE p99 while 8 synchronise", latency.p99.median(), unary, 5_000.0, 1_000.0));
         }
         daemon.stop().await?;
     }
-    println!("\nW3  ON_CHANGE latency, {ports} simulated ports\n{table}");
+    print!("\nW3  ON_CHANGE latency, {ports} simulated ports\n{table}");
     Ok(())
 }
 
@@ -85,24 +84,35 @@ async fn simulate(bench: &Bench, home: &Home, ports: usize) -> Result<(Server, u
     Ok((daemon, totals.leaves))
 }
 
-async fn latencies(bench: &Bench, server: &Server, request: &Bytes, subscribers: usize) -> Result<Samples> {
-    let sessions = connect_all(server.target(), subscribers).await?;
-    let totals = subscribe_all(&sessions, request, subscribers, Ends::After(watched(bench))).await?;
-    Ok(Samples::micros(totals.latencies))
+/// What the subscribers of one series saw, over several windows.
+struct Latency {
+    p50: Samples,
+    p99: Samples,
+    max: Samples,
+    received: Samples,
 }
 
-/// The latencies of one subscriber while others ask ONCE for everything, again and again.
-async fn beside_syncs(bench: &Bench, daemon: &Server, request: &Bytes) -> Result<Samples> {
-    let measured = daemon.target().connect().await?;
+/// Watches with this many subscribers at a time.
+async fn watch(bench: &Bench, server: &Server, request: &Bytes, subscribers: usize) -> Result<Latency> {
+    let sessions = connect_all(server.target(), subscribers).await?;
+    let mut windows = Vec::new();
+    for _ in 0..bench.budget.repeats {
+        let totals = subscribe_all(&sessions, request, subscribers, Ends::After(bench.budget.window)).await?;
+        windows.push(Samples::micros(totals.latencies));
+    }
+    Latency::of(&windows, bench)
+}
+
+/// Watches with one subscriber while others ask ONCE for everything, again and again.
+async fn watch_beside_syncs(bench: &Bench, daemon: &Server, request: &Bytes) -> Result<Latency> {
     let neighbours = connect_all(daemon.target(), SYNCING / 2).await?;
     let sync = Subscribe::once(PORT_STATISTICS, Encoding::Proto).encode()?;
     let mut syncing = JoinSet::new();
     for session in neighbours.iter().cycle().take(SYNCING) {
         syncing.spawn(sync_forever(session.clone(), sync.clone()));
     }
-    let watching = subscribe_one(measured, request.clone(), Ends::After(watched(bench)));
     tokio::select! {
-        totals = watching => Ok(Samples::micros(totals?.latencies)),
+        latency = watch(bench, daemon, request, 1) => latency,
         Some(ended) = syncing.join_next() => Err(ended?),
     }
 }
@@ -116,15 +126,26 @@ async fn sync_forever(session: Session, request: Bytes) -> Box<dyn std::error::E
     }
 }
 
-/// Long enough for the 99th percentile at 100 changes a second to be more than one value.
-fn watched(bench: &Bench) -> Duration {
-    bench.budget.window * 2
-}
+impl Latency {
+    fn of(windows: &[Samples], bench: &Bench) -> Result<Self> {
+        if windows.iter().any(|window| window.len() == 0) {
+            return Err("a subscriber saw no change".into());
+        }
+        let each = |figure: fn(&Samples) -> f64| Samples::new(windows.iter().map(figure).collect());
+        let seconds = bench.budget.window.as_secs_f64();
+        let received = windows.iter().map(|window| window.len() as f64 / seconds).collect();
+        Ok(Self {
+            p50: each(Samples::median),
+            p99: each(Samples::p99),
+            max: each(Samples::max),
+            received: Samples::new(received),
+        })
+    }
 
-fn print_to(table: &mut Table, what: &str, rate: u32, subscribers: usize, latency: &Samples, bench: &Bench) {
-    let received = latency.len() as f64 / watched(bench).as_secs_f64();
-    let figures = [latency.median(), latency.p99(), latency.max(), received].map(Figure);
-    table.row(&[&what, &rate, &subscribers, &figures[0], &figures[1], &figures[2], &figures[3]]);
+    fn print_to(&self, table: &mut Table, what: &str, rate: u32, subscribers: usize) {
+        let received = Figure(self.received.median());
+        table.row(&[&what, &rate, &subscribers, &self.p50, &self.p99, &Figure(self.max.max()), &received]);
+    }
 }
 
 fn goal(what: &'static str, measured: f64, unary: f64, must: f64, aim: f64) -> Goal {

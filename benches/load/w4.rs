@@ -78,7 +78,7 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
         aim: 70.0,
         basis: Basis::Scaled(UNARY_STATED),
     });
-    println!("\nW4  unary calls, microseconds, one at a time; an entry has {LEAVES_PER_ENTRY} leaves\n{table}");
+    print!("\nW4  unary calls, microseconds, one at a time; an entry has {LEAVES_PER_ENTRY} leaves\n{table}");
     Ok(())
 }
 

@@ -33,7 +33,7 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
     memories.row(&[&"map from path text to number", &format!("{map:.0}")]);
     memories.row(&[&"ganymede, loaded by Sets", &format!("{:.0}", growth / leaves as f64)]);
     memories.row(&[&"ganymede, started with them saved", &format!("{:.0}", saved_growth / leaves as f64)]);
-    println!("\nW9  start and memory: median (lowest-highest)\n{table}\n{memories}");
+    print!("\nW9  start and memory: median (lowest-highest)\n{table}\n{memories}");
 
     let stated = Goal {
         id: "G2",
