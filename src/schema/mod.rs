@@ -7,15 +7,17 @@
 
 mod accept;
 mod load;
-pub mod libyang;
+mod libyang;
 mod pattern;
+mod set;
 mod types;
 
 use std::sync::Arc;
 
 pub use accept::{Input, Rule, TypeError};
-pub use load::{LoadError, Sources};
+pub use load::{LoadError, Loaded, Sources, load};
 pub use pattern::TextPattern;
+pub use set::NodeSet;
 pub use types::{Range, Type};
 
 use crate::value::{Text, Value};

@@ -28,6 +28,8 @@ pub struct Commit {
     pub tree: Tree,
     /// Who made it.
     pub origin: Origin,
+    /// How many commits so far took something away: when two commits agree here, nothing vanished between them.
+    pub removals: u64,
     touched: Touched,
 }
 
@@ -96,7 +98,7 @@ pub struct Store {
 impl Store {
     /// A store that starts with this tree.
     pub fn new(schema: Arc<Schema>, tree: Tree, time: Timestamp) -> Self {
-        let first = Commit { generation: 0, time, tree, origin: Origin::Start, touched: Touched::Wide };
+        let first = Commit { generation: 0, time, tree, origin: Origin::Start, removals: 0, touched: Touched::Wide };
         Self { schema, newest: watch::Sender::new(Arc::new(first)), publishing: Mutex::new(()) }
     }
 
@@ -121,19 +123,35 @@ impl Store {
         &self,
         time: Timestamp,
         origin: Origin,
-        next: impl FnOnce(&Tree) -> (Tree, Vec<DataPath>),
+        next: impl FnOnce(&Tree) -> Next,
     ) -> Arc<Commit> {
         let _turn = lock(&self.publishing);
         let newest = self.newest();
-        let (tree, places) = next(&newest.tree);
+        let Next { tree, places, removes } = next(&newest.tree);
         if places.is_empty() {
             return newest;
         }
-        let touched = Touched::from_places(places);
-        let commit = Arc::new(Commit { generation: newest.generation + 1, time, tree, origin, touched });
+        let commit = Arc::new(Commit {
+            generation: newest.generation + 1,
+            time,
+            tree,
+            origin,
+            removals: newest.removals + u64::from(removes),
+            touched: Touched::from_places(places),
+        });
         self.newest.send_replace(commit.clone());
         commit
     }
+}
+
+/// What the next commit is to hold.
+pub(super) struct Next {
+    /// The data.
+    pub(super) tree: Tree,
+    /// The places where it differs.
+    pub(super) places: Vec<DataPath>,
+    /// Whether anything at all is gone.
+    pub(super) removes: bool,
 }
 
 /// Locks through poison: what the locks of the store guard is replaced whole or not at all, so a panic elsewhere

@@ -4,7 +4,7 @@
 //! the only failures left are about what may be edited at all. Defaults, versions and constraints come later
 //! ([`super::settle`], [`super::validate`]).
 
-use super::diff::{Difference, diff};
+use super::select::instances;
 use super::tree::{Branch, Child, Leaf, Tree};
 use crate::path::{DataPath, ListKey, Pattern, Step};
 use crate::schema::{Kind, NodeId, Schema};
@@ -68,35 +68,16 @@ fn delete(tree: &mut Tree, schema: &Schema, pattern: &Pattern, time: Timestamp) 
             return Err(EditError::KeyDelete { path: pattern.display(schema).to_string() });
         }
     }
-    for place in matches(tree, schema, pattern) {
-        remove_config(tree, schema, &place, time);
+    let mut places = Vec::new();
+    instances(tree, pattern, &mut |at, _| places.push(DataPath::new(at)));
+    for place in &places {
+        remove_place(tree, schema, place, time);
     }
     Ok(())
 }
 
-/// The places of a tree that a pattern selects; a list without keys as last step selects each of its entries.
-pub fn matches(tree: &Tree, schema: &Schema, pattern: &Pattern) -> Vec<DataPath> {
-    if let Some(path) = pattern.as_data_path() {
-        return if tree.exists(&path) { vec![path] } else { Vec::new() };
-    }
-    let depth = pattern.steps().len();
-    let empty = Tree::default();
-    let mut found: Vec<DataPath> = Vec::new();
-    diff(schema, &empty, tree, pattern, &mut |at, difference| {
-        let mut steps = at.to_vec();
-        if let Difference::Leaf { node, .. } = difference {
-            steps.push(Step { node, key: None });
-        }
-        steps.truncate(depth);
-        if found.last().is_none_or(|last| last.steps() != steps) {
-            found.push(DataPath::new(steps));
-        }
-    });
-    found
-}
-
 /// Removes the configuration at a place and leaves the state there (an OpenConfig list holds both).
-fn remove_config(tree: &mut Tree, schema: &Schema, place: &DataPath, time: Timestamp) {
+pub(super) fn remove_place(tree: &mut Tree, schema: &Schema, place: &DataPath, time: Timestamp) {
     let editor = Editor { schema, time, replace: true };
     let Some((last, above)) = place.steps().split_last() else {
         return editor.branch(tree.root_mut(), None, &[]);

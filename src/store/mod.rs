@@ -5,14 +5,24 @@
 //! No sockets, clocks or spawned tasks here: time is an argument, waiting is the caller's.
 
 mod commit;
+mod config;
+mod delta;
 mod diff;
 mod edit;
+mod journal;
+mod select;
 mod settle;
 mod state;
 mod tree;
+mod validate;
 
 pub use commit::{Commit, Origin, Store};
-pub use edit::{Content, Edit, EditError, matches};
+pub use config::{Author, CommitError, Committed, ConfigWriter};
+pub use delta::{Delta, DeltaItem, LeafChange};
+pub use journal::{Fingerprint, Journal, JournalError, PastCommit, Record, RowChange, Saved, Unfit};
+pub use validate::{Validator, Violation};
+pub use edit::{Content, Edit, EditError};
+pub use select::{Cursor, Found, instances};
 pub use state::{NotState, StateBatch, StateWriter};
 pub use diff::{Difference, diff};
 pub use tree::{Branch, Child, Entry, Leaf, List, Tree};

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::commit::{Commit, Origin, Store};
+use super::commit::{Commit, Next, Origin, Store};
 use super::edit::remove_if_hollow;
 use super::tree::{Leaf, Tree};
 use crate::path::DataPath;
@@ -79,14 +79,19 @@ impl StateWriter {
         check(&schema, batch)?;
         Ok(self.store.publish(collected, Origin::State, |newest| {
             let mut tree = newest.clone();
-            let mut touched = Vec::new();
+            let mut places = Vec::new();
+            let mut removes = false;
             for step in &batch.steps {
                 match step {
-                    StateStep::Set { at, leaves } => touched.extend(set(&mut tree, &schema, at, leaves, collected)),
-                    StateStep::Remove { path } => remove(&mut tree, &schema, path, &mut touched),
+                    StateStep::Set { at, leaves } => places.extend(set(&mut tree, &schema, at, leaves, collected)),
+                    StateStep::Remove { path } => {
+                        let before = places.len();
+                        remove(&mut tree, &schema, path, &mut places);
+                        removes |= places.len() > before;
+                    }
                 }
             }
-            (tree, touched)
+            Next { tree, places, removes }
         }))
     }
 }

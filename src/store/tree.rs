@@ -257,6 +257,15 @@ impl List {
         }
     }
 
+    /// Entries in list order, from the one with this key on; all of them when no key is given.
+    pub fn iter_from<'a>(&'a self, key: Option<&'a ListKey>) -> Box<dyn Iterator<Item = (&'a ListKey, &'a Entry)> + 'a> {
+        match (&self.order, key) {
+            (_, None) => self.iter(),
+            (None, Some(key)) => Box::new(self.entries.range::<_, ListKey>(key..)),
+            (Some(_), Some(key)) => Box::new(self.iter().skip_while(move |(stored, _)| *stored != key)),
+        }
+    }
+
     /// Entries that differ from those of an older version of this list.
     pub fn diff<'a>(&'a self, old: &'a Self) -> impl Iterator<Item = imbl::ordmap::DiffItem<'a, 'a, ListKey, Entry>> {
         old.entries.diff(&self.entries)
@@ -265,6 +274,15 @@ impl List {
     /// Whether the user's order changed.
     pub fn reordered(&self, old: &Self) -> bool {
         self.order != old.order
+    }
+
+    /// Puts the entries of a user-ordered list in this order. Entries it does not name come last, as they stood.
+    pub fn set_order(&mut self, keys: &[ListKey]) {
+        if let Some(order) = &mut self.order {
+            let unnamed: Vec<ListKey> = order.iter().filter(|key| !keys.contains(key)).cloned().collect();
+            let named = keys.iter().filter(|key| self.entries.contains_key(*key)).cloned();
+            *order = Arc::new(named.chain(unnamed).collect());
+        }
     }
 
     /// The entry with this key, created with its key leaves when absent.

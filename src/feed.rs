@@ -1,0 +1,136 @@
+//! A subscription as a stream of encoded messages: engine and encoder, woken by commits and deadlines.
+//!
+//! Invariant: nothing is made before the transport asks for it. At most one piece of encoded messages waits here
+//! (about 64 KiB, or one message of a ONCE reply), so a reader that stalls holds back only itself (SUB-042).
+//! Dial-in hands this stream to the RPC; whoever opens a connection the other way may feed the same stream to it.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use futures_util::Stream;
+use tokio::time::Sleep;
+use tokio_stream::wrappers::WatchStream;
+
+use crate::codec::{Encoded, Encoder};
+use crate::path::Step;
+use crate::schema::{NodeId, NodeSet};
+use crate::store::{Commit, Leaf, Store};
+use crate::telemetry::{Engine, Moment, Plan, Progress, Sink};
+use crate::time::{Clock, Timestamp};
+
+/// Encoded SubscribeResponse messages of one subscription. Ends by itself only after a ONCE list.
+#[derive(Debug)]
+pub struct Feed {
+    engine: Engine,
+    encoder: Encoder,
+    ready: VecDeque<Encoded>,
+    store: Arc<Store>,
+    commits: WatchStream<Arc<Commit>>,
+    deadline: Option<Instant>,
+    sleep: Pin<Box<Sleep>>,
+    clock: Clock,
+    done: bool,
+}
+
+impl Feed {
+    /// Starts a subscription at the newest commit.
+    pub fn new(store: Arc<Store>, plan: Arc<Plan>, capable: Arc<NodeSet>, encoder: Encoder, clock: Clock) -> Self {
+        // The view is opened before the newest commit is read, so that no commit falls between (OCH-026).
+        let commits = WatchStream::from_changes(store.watch());
+        let newest = store.newest();
+        let engine = Engine::new(plan, store.schema().clone(), capable, &newest, moment(&clock));
+        let sleep = Box::pin(tokio::time::sleep_until(tokio::time::Instant::now()));
+        Self { engine, encoder, ready: VecDeque::new(), store, commits, deadline: None, sleep, clock, done: false }
+    }
+
+    /// Answers a Poll message: everything again (SUB-021).
+    pub fn poll_request(&mut self) {
+        self.engine.poll_request(&self.store.newest(), moment(&self.clock));
+    }
+
+    /// Registers for the next commit and the next deadline.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Wakeup {
+        let mut wakeup = Wakeup::None;
+        if self.engine.wants_commits() {
+            while let Poll::Ready(Some(_)) = Pin::new(&mut self.commits).poll_next(cx) {
+                wakeup = Wakeup::Now;
+            }
+        }
+        if let Some(next) = self.engine.next_deadline() {
+            if self.deadline != Some(next) {
+                self.deadline = Some(next);
+                self.sleep.as_mut().reset(next.into());
+            }
+            if self.sleep.as_mut().poll(cx).is_ready() {
+                self.deadline = None;
+                wakeup = Wakeup::Now;
+            }
+        }
+        wakeup
+    }
+}
+
+#[derive(PartialEq)]
+enum Wakeup {
+    None,
+    Now,
+}
+
+impl Stream for Feed {
+    type Item = Encoded;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Encoded>> {
+        let this = &mut *self;
+        loop {
+            if let Some(message) = this.ready.pop_front() {
+                return Poll::Ready(Some(message));
+            }
+            if this.done {
+                return Poll::Ready(None);
+            }
+            let newest = this.store.newest();
+            match this.engine.poll(&newest, moment(&this.clock), &mut this.encoder) {
+                Progress::More => {}
+                Progress::Done => this.done = true,
+                // A commit or deadline that came while the engine ran is work at once, not a reason to sleep.
+                Progress::Idle => {
+                    this.ready.extend(this.encoder.take());
+                    if this.ready.is_empty() && this.wait(cx) == Wakeup::None {
+                        return Poll::Pending;
+                    }
+                }
+            }
+            this.ready.extend(this.encoder.take());
+        }
+    }
+}
+
+fn moment(clock: &Clock) -> Moment {
+    Moment { instant: tokio::time::Instant::now().into_std(), wall: clock.now() }
+}
+
+impl Sink for Encoder {
+    fn leaf(&mut self, at: &[Step], node: NodeId, leaf: &Leaf, time: Timestamp, duplicates: u32) {
+        Encoder::leaf(self, at, node, &leaf.value, time, duplicates);
+    }
+
+    fn delete(&mut self, path: &[Step], time: Timestamp) {
+        Encoder::delete(self, path, time);
+    }
+
+    fn sync(&mut self) {
+        Encoder::sync(self);
+    }
+
+    fn flush(&mut self) {
+        Encoder::flush(self);
+    }
+
+    fn waiting(&self) -> usize {
+        Encoder::waiting(self)
+    }
+}

@@ -1,0 +1,114 @@
+//! gNMI: Capabilities, Get, Set, Subscribe.
+
+mod capabilities;
+mod extensions;
+mod get;
+mod knobs;
+mod set;
+mod subscribe;
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status, Streaming};
+
+pub use knobs::Knobs;
+
+use crate::codec::Wire;
+use crate::path::{Resolver, Views};
+use crate::pb::gnmi as pb;
+use crate::schema::NodeSet;
+use crate::store::{ConfigWriter, Store, Tree};
+use crate::time::Clock;
+
+/// The service. One value for the process, cloned by reference.
+#[derive(Clone, Debug)]
+pub struct Gnmi {
+    parts: Arc<Parts>,
+}
+
+/// What the service is put together from.
+#[derive(Debug)]
+pub struct Parts {
+    /// The data.
+    pub store: Arc<Store>,
+    /// The door for Set.
+    pub config: Arc<ConfigWriter>,
+    /// Names of the schema, encoded.
+    pub wire: Arc<Wire>,
+    /// Leaves that support ON_CHANGE, with their ancestors.
+    pub capable: Arc<NodeSet>,
+    /// Where the configuration leaves stand that steer this service.
+    pub knobs: Knobs,
+    /// The clock.
+    pub clock: Clock,
+    /// Limits.
+    pub limits: Limits,
+    /// Release string, which is also the version of the Nokia models (C-06).
+    pub release: String,
+    /// Ends every subscription when the daemon goes down.
+    pub shutdown: tokio_util::sync::CancellationToken,
+}
+
+/// Limits of the service; each has a key in the `[limits]` table.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes of values in one GetResponse (GET-010).
+    pub get_response_bytes: usize,
+    /// Bytes of one SubscribeResponse (SUB-018).
+    pub subscribe_message_bytes: usize,
+}
+
+impl Gnmi {
+    /// The service from its parts.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    fn resolver(&self, tree: &Tree) -> Resolver<'_> {
+        Resolver { schema: self.parts.store.schema(), views: self.views(tree), name_wildcards: true }
+    }
+
+    fn views(&self, tree: &Tree) -> Views {
+        self.parts.knobs.views(tree)
+    }
+
+    /// Refuses every RPC while gNMI is administratively down (C-53).
+    fn served(&self) -> Result<(), Status> {
+        if self.parts.knobs.gnmi_enabled(&self.parts.store.newest().tree) {
+            Ok(())
+        } else {
+            Err(super::status::disabled("gNMI", "/configure/system/grpc/gnmi/admin-state"))
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl crate::pb::GnmiService for Gnmi {
+    async fn capabilities(
+        &self,
+        request: Request<pb::CapabilityRequest>,
+    ) -> Result<Response<pb::CapabilityResponse>, Status> {
+        self.served()?;
+        self.capabilities(&request.into_inner()).map(Response::new)
+    }
+
+    async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
+        self.served()?;
+        self.get(&request.into_inner()).map(Response::new)
+    }
+
+    async fn set(&self, request: Request<pb::SetRequest>) -> Result<Response<pb::SetResponse>, Status> {
+        self.served()?;
+        self.set(request).await.map(Response::new)
+    }
+
+    type subscribeStream = subscribe::Subscription;
+
+    async fn subscribe(
+        &self,
+        request: Request<Streaming<pb::SubscribeRequest>>,
+    ) -> Result<Response<Self::subscribeStream>, Status> {
+        self.served()?;
+        self.subscribe(request).await.map(Response::new)
+    }
+}

@@ -1,0 +1,61 @@
+//! The Set RPC: all operations as one commit, or none (gnmi-spec 3.4.3).
+
+use std::sync::Arc;
+
+use tonic::{Request, Status};
+
+use super::{Gnmi, extensions};
+use crate::aaa;
+use crate::admission::Caller;
+use crate::codec::{Operation, SetEdits};
+use crate::pb::gnmi as pb;
+use crate::rpc::status;
+use crate::store::Author;
+
+impl Gnmi {
+    /// Answers a Set.
+    pub(super) async fn set(&self, request: Request<pb::SetRequest>) -> Result<pb::SetResponse, Status> {
+        let author = author(&request);
+        let request = request.into_inner();
+        extensions::of_set(&request.extension)?;
+        let decoded = {
+            let tree = &self.parts.store.newest().tree;
+            SetEdits::decode(&self.resolver(tree), &request).map_err(|error| status::set(&error))?
+        };
+        let now = self.parts.clock.now();
+        let result = |operation: &Operation| pb::UpdateResult {
+            path: Some(operation.path.clone()),
+            op: operation.id.to_pb().into(),
+            ..pb::UpdateResult::default()
+        };
+        let response = pb::SetResponse {
+            prefix: request.prefix,
+            response: decoded.operations.iter().map(result).collect(),
+            timestamp: now.nanos(),
+            ..pb::SetResponse::default()
+        };
+        if decoded.operations.is_empty() {
+            return Ok(response); // SET-010
+        }
+        let SetEdits { mut edits, operations } = decoded;
+        let parts = Arc::clone(&self.parts);
+        // Hashing passwords and waiting for the disk both block.
+        let committed = tokio::task::spawn_blocking(move || {
+            aaa::seal(parts.store.schema(), &mut edits);
+            parts.config.commit(&edits, &author, now)
+        });
+        match committed.await {
+            Ok(Ok(_)) => Ok(response),
+            Ok(Err(error)) => Err(status::commit(&error, &operations)),
+            Err(_) => Err(status::internal("Set")),
+        }
+    }
+}
+
+fn author<T>(request: &Request<T>) -> Author {
+    request.extensions().get::<Arc<Caller>>().map_or_else(Author::default, |caller| Author {
+        user: caller.user.clone(),
+        source: caller.session.peer().to_string(),
+        session: caller.session.id(),
+    })
+}

@@ -1,0 +1,166 @@
+//! The Subscribe RPC: a plan from the first message, then a stream that the transport pulls.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::Stream;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+use tonic::{Request, Status, Streaming};
+
+use super::{Gnmi, extensions};
+use crate::admission::Caller;
+use crate::codec::{Encoded, Encoder, EncoderOptions, Encoding, Grouping, RequestPaths};
+use crate::feed::Feed;
+use crate::path::RawPath;
+use crate::pb::gnmi as pb;
+use crate::pb::gnmi::subscribe_request::Request as Kind;
+use crate::rpc::status;
+use crate::telemetry::{ListMode, PathMode, PathRequest, Plan, PlanRequest, PlanRules};
+
+impl Gnmi {
+    /// Accepts a subscription. Everything that can be wrong with it is answered before any data (SUB-047).
+    pub(super) async fn subscribe(
+        &self,
+        request: Request<Streaming<pb::SubscribeRequest>>,
+    ) -> Result<Subscription, Status> {
+        let user_changed = request.extensions().get::<Arc<Caller>>().map(|caller| caller.user_changed());
+        let mut inbound = request.into_inner();
+        let first = inbound.message().await?.ok_or_else(|| status::message_order("Stream ended without a subscription"))?;
+        let Some(Kind::Subscribe(list)) = first.request else {
+            return Err(status::message_order("No subscription exists yet: the first message must hold one"));
+        };
+        let depth = extensions::depth(&first.extension)?;
+        let (plan, encoder) = self.plan(&list, depth)?;
+        let parts = &self.parts;
+        let mode = plan.mode;
+        let feed =
+            Feed::new(parts.store.clone(), Arc::new(plan), parts.capable.clone(), encoder, parts.clock.clone());
+        let shutdown = Box::pin(parts.shutdown.clone().cancelled_owned());
+        let user_changed = user_changed.map(|token| Box::pin(token.cancelled_owned()));
+        Ok(Subscription { feed, inbound: Some(inbound), mode, shutdown, user_changed, ended: false })
+    }
+
+    fn plan(&self, list: &pb::SubscriptionList, depth: Option<u32>) -> Result<(Plan, Encoder), Status> {
+        let encoding = Encoding::from_pb(list.encoding).map_err(|error| status::encoding(&error))?;
+        let mode = match pb::subscription_list::Mode::try_from(list.mode) {
+            Ok(pb::subscription_list::Mode::Stream) => ListMode::Stream,
+            Ok(pb::subscription_list::Mode::Once) => ListMode::Once,
+            Ok(pb::subscription_list::Mode::Poll) => ListMode::Poll,
+            Err(_) => return Err(status::mode(list.mode)),
+        };
+        let mut paths = RequestPaths::new(list.prefix.as_ref()).map_err(|error| status::decode(&error))?;
+        let empty = pb::Path::default();
+        let asked = list.subscription.iter().map(|asked| {
+            let path = paths.join(asked.path.as_ref().unwrap_or(&empty)).map_err(|error| status::decode(&error))?;
+            path_request(asked, path, mode)
+        });
+        let request = PlanRequest {
+            mode,
+            updates_only: list.updates_only,
+            depth,
+            paths: asked.collect::<Result<_, Status>>()?,
+        };
+        let tree = &self.parts.store.newest().tree;
+        let plan = Plan::new(&request, &self.resolver(tree), &PlanRules::default());
+        let plan = plan.map_err(|error| status::plan(&error))?;
+        let grouping = match mode {
+            ListMode::Once => Grouping::Whole { prefix: plan.common_branch(self.parts.store.schema()) },
+            ListMode::Stream | ListMode::Poll => Grouping::PerBranch,
+        };
+        let options = EncoderOptions {
+            encoding,
+            form: paths.form(),
+            target: paths.target().map(str::to_owned),
+            grouping,
+            message_bytes_max: self.parts.limits.subscribe_message_bytes,
+        };
+        Ok((plan, Encoder::new(self.parts.wire.clone(), options)))
+    }
+}
+
+fn path_request(asked: &pb::Subscription, path: RawPath, list: ListMode) -> Result<PathRequest, Status> {
+    let mode = match pb::SubscriptionMode::try_from(asked.mode) {
+        Ok(pb::SubscriptionMode::TargetDefined) => PathMode::TargetDefined,
+        Ok(pb::SubscriptionMode::OnChange) => PathMode::OnChange,
+        Ok(pb::SubscriptionMode::Sample) => PathMode::Sample,
+        // ONCE and POLL do not look at the mode of a path (SUB-019).
+        Err(_) if list != ListMode::Stream => PathMode::TargetDefined,
+        Err(_) => return Err(status::mode(asked.mode)),
+    };
+    Ok(PathRequest {
+        path,
+        mode,
+        sample_interval: asked.sample_interval,
+        suppress_redundant: asked.suppress_redundant,
+        heartbeat_interval: asked.heartbeat_interval,
+    })
+}
+
+/// The answer to a Subscribe: encoded messages until the client, the daemon or a change of user ends it.
+#[derive(Debug)]
+pub struct Subscription {
+    feed: Feed,
+    /// None once the client has half-closed, which does not end a STREAM (SUB-048).
+    inbound: Option<Streaming<pb::SubscribeRequest>>,
+    mode: ListMode,
+    shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
+    user_changed: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    ended: bool,
+}
+
+impl Subscription {
+    /// Takes what the client has sent: Polls count, anything else ends the RPC.
+    fn take_requests(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
+        while let Some(inbound) = &mut self.inbound {
+            match Pin::new(inbound).poll_next(cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(None) => self.inbound = None,
+                Poll::Ready(Some(message)) => match message?.request {
+                    Some(Kind::Poll(_)) if self.mode == ListMode::Poll => self.feed.poll_request(),
+                    Some(Kind::Poll(_)) => {
+                        return Err(status::message_order("Poll is only allowed in a POLL subscription"));
+                    }
+                    Some(Kind::Subscribe(_)) => {
+                        return Err(status::message_order("The subscription list of an RPC cannot change"));
+                    }
+                    None => return Err(status::message_order("Message holds neither a subscription nor a Poll")),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Encoded, Status>>> {
+        if self.shutdown.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(status::shutting_down())));
+        }
+        if self.user_changed.as_mut().is_some_and(|changed| changed.as_mut().poll(cx).is_ready()) {
+            return Poll::Ready(Some(Err(status::user_changed())));
+        }
+        if let Err(status) = self.take_requests(cx) {
+            return Poll::Ready(Some(Err(status)));
+        }
+        match Pin::new(&mut self.feed).poll_next(cx) {
+            Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(message))),
+            Poll::Ready(None) => Poll::Ready(None),
+            // Nobody can poll any more, and everything asked for has been said (SUB-023).
+            Poll::Pending if self.mode == ListMode::Poll && self.inbound.is_none() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Result<Encoded, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let next = self.next(cx);
+        self.ended = matches!(next, Poll::Ready(None | Some(Err(_))));
+        next
+    }
+}

@@ -1,0 +1,121 @@
+//! The door for configuration: edits in, a durable commit out, or nothing at all.
+//!
+//! Invariant: a refused request is indistinguishable from none. Until the journal has the commit on disk nothing is
+//! visible, and once it has, nothing can fail any more (SET-005, SET-006, law of the crash). Commits are serialised; each
+//! sees the result of the one before (SET-044).
+
+use std::sync::{Arc, Mutex};
+
+use super::commit::{Commit, Next, Origin, Store, lock};
+use super::delta::Delta;
+use super::edit::{self, Edit, EditError};
+use super::journal::{Journal, JournalError, Record};
+use super::settle::settle;
+use super::tree::Tree;
+use super::validate::{Validator, Violation};
+use crate::time::Timestamp;
+
+/// Who makes a commit, kept with it for good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Author {
+    /// User name; `system` for the daemon itself.
+    pub user: String,
+    /// Where from: an address and port, or the name of a file.
+    pub source: String,
+    /// Session number, zero when there is no session.
+    pub session: u64,
+}
+
+/// Why a commit was refused. Nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// An edit asks for what cannot be edited.
+    #[error("{source}")]
+    Edit {
+        /// Which edit, counted from zero in the order given.
+        position: usize,
+        /// Why.
+        source: EditError,
+    },
+    /// The configuration that would result breaks constraints (SET-029); there is at least one.
+    #[error("{}", .0.iter().map(Violation::to_string).collect::<Vec<_>>().join("; "))]
+    Constraints(Vec<Violation>),
+    /// The journal could not make it durable.
+    #[error("configuration could not be saved: {0}")]
+    Journal(#[from] JournalError),
+}
+
+/// A commit that is on disk and published.
+#[derive(Debug)]
+pub struct Committed {
+    /// The published commit; the newest one when the request changed nothing.
+    pub commit: Arc<Commit>,
+    /// Its number in the journal; none when the request changed nothing (SET-045).
+    pub commit_id: Option<u64>,
+    /// What it changed.
+    pub delta: Delta,
+}
+
+/// Writes configuration. One for the process.
+#[derive(Debug)]
+pub struct ConfigWriter {
+    store: Arc<Store>,
+    turn: Mutex<Turn>,
+}
+
+/// What only the writer whose turn it is may touch.
+#[derive(Debug)]
+struct Turn {
+    validator: Validator,
+    journal: Journal,
+}
+
+impl ConfigWriter {
+    /// A writer to this store. `validator` has to hold the configuration the store starts with.
+    pub fn new(store: Arc<Store>, validator: Validator, journal: Journal) -> Self {
+        Self { store, turn: Mutex::new(Turn { validator, journal }) }
+    }
+
+    /// Applies all edits as one commit. Blocks for the disk, so asynchronous callers hand this to a blocking thread.
+    pub fn commit(&self, edits: &[Edit], author: &Author, now: Timestamp) -> Result<Committed, CommitError> {
+        let schema = self.store.schema();
+        let mut turn = lock(&self.turn);
+        let base = self.store.newest();
+        let mut candidate = base.tree.clone();
+        for (position, edit) in edits.iter().enumerate() {
+            edit::apply(&mut candidate, schema, edit, now)
+                .map_err(|source| CommitError::Edit { position, source })?;
+        }
+        settle(schema, &base.tree, &mut candidate, now);
+        let delta = turn.validator.vote(&base.tree, &mut candidate, now).map_err(CommitError::Constraints)?;
+        if delta.is_empty() {
+            turn.validator.accept();
+            return Ok(Committed { commit: base, commit_id: None, delta });
+        }
+        let record = Record { time: now, author: author.clone() };
+        let commit_id = match turn.journal.append(&record, schema, &delta) {
+            Ok(commit_id) => commit_id,
+            Err(error) => {
+                turn.validator.reject();
+                return Err(error.into());
+            }
+        };
+        turn.validator.accept();
+        let commit = self.publish(&base.tree, candidate, &delta, commit_id, now);
+        Ok(Committed { commit, commit_id: Some(commit_id), delta })
+    }
+
+    /// State may have moved on while this commit was on its way to the disk; then the delta goes onto the newest tree.
+    fn publish(&self, base: &Tree, candidate: Tree, delta: &Delta, commit_id: u64, now: Timestamp) -> Arc<Commit> {
+        self.store.publish(now, Origin::Configuration { commit_id }, |newest| {
+            let tree = if newest.is_same(base) {
+                candidate
+            } else {
+                let mut tree = newest.clone();
+                delta.graft(self.store.schema(), &mut tree, now);
+                tree
+            };
+            Next { tree, places: delta.places(), removes: delta.removes() }
+        })
+    }
+}

@@ -1,0 +1,363 @@
+//! The machine behind one Subscribe RPC or persistent subscription.
+//!
+//! Four kinds of method: [`Engine::new`] and [`Engine::poll_request`] take input, [`Engine::poll`] makes output,
+//! [`Engine::next_deadline`] says when to come back. A poll writes one piece and returns, so that a long initial
+//! synchronisation never holds a thread and a reader that stalls costs one pinned snapshot.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::plan::{ListMode, PathMode, Plan};
+use super::sink::Sink;
+use crate::path::{Pattern, Step};
+use crate::schema::{NodeId, NodeSet, Schema};
+use crate::store::{Commit, Cursor, Difference, Leaf};
+use crate::time::Timestamp;
+
+/// Bytes after which a poll stops writing and lets the transport drain. Large enough to fill a few HTTP/2 frames,
+/// small enough that one poll takes well under a millisecond.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// The present, read once by the caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// For deadlines.
+    pub instant: Instant,
+    /// For timestamps.
+    pub wall: Timestamp,
+}
+
+/// What a poll came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There is more to write at once.
+    More,
+    /// Nothing to do until a commit, a deadline or a request.
+    Idle,
+    /// The subscription is over (ONCE).
+    Done,
+}
+
+/// Which leaves of a path a round is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaves {
+    All,
+    OnChange,
+    Sampled,
+}
+
+/// A piece of work that has begun: writing all values of one path as of one commit.
+#[derive(Debug)]
+enum Work {
+    Values { path: usize, pattern: usize, leaves: Leaves, commit: Arc<Commit>, time: Timestamp, cursor: Cursor },
+    Sync,
+    Flush,
+}
+
+/// The sampled part of a path.
+#[derive(Debug)]
+struct Sampler {
+    path: usize,
+    leaves: Leaves,
+    next: Instant,
+    last: Arc<Commit>,
+    heartbeat: Option<Heartbeat>,
+}
+
+/// The on-change part of a path.
+#[derive(Debug)]
+struct Watcher {
+    path: usize,
+    heartbeat: Option<Heartbeat>,
+}
+
+#[derive(Debug)]
+struct Heartbeat {
+    next: Instant,
+    every: Duration,
+}
+
+/// Runs one plan.
+#[derive(Debug)]
+pub struct Engine {
+    plan: Arc<Plan>,
+    schema: Arc<Schema>,
+    /// Leaves that announce their changes, and everything above one.
+    capable: Arc<NodeSet>,
+    work: VecDeque<Work>,
+    samplers: Vec<Sampler>,
+    watchers: Vec<Watcher>,
+    /// The commit up to which changes have been written.
+    seen: Arc<Commit>,
+    /// Change notifications carry the time of the event, but never one that goes back behind the initial values.
+    floor: Timestamp,
+    finished_samples: u64,
+    deferred_samples: u64,
+}
+
+impl Engine {
+    /// Starts a plan at a commit: initial values unless the plan wants updates only, then the sync (SUB-029, OCH-026).
+    /// `capable` is the set of leaves that support ON_CHANGE, with their ancestors.
+    pub fn new(
+        plan: Arc<Plan>,
+        schema: Arc<Schema>,
+        capable: Arc<NodeSet>,
+        newest: &Arc<Commit>,
+        now: Moment,
+    ) -> Self {
+        let mut engine = Self {
+            plan,
+            schema,
+            capable,
+            work: VecDeque::new(),
+            samplers: Vec::new(),
+            watchers: Vec::new(),
+            seen: newest.clone(),
+            floor: now.wall,
+            finished_samples: 0,
+            deferred_samples: 0,
+        };
+        if engine.plan.mode == ListMode::Stream {
+            engine.arm(newest, now);
+        }
+        engine.enqueue_initial(newest, now);
+        engine
+    }
+
+    /// A Poll message came: everything again, then a sync (SUB-021).
+    pub fn poll_request(&mut self, newest: &Arc<Commit>, now: Moment) {
+        self.enqueue_initial(newest, now);
+    }
+
+    /// Whether a new commit can give this engine something to write.
+    pub fn wants_commits(&self) -> bool {
+        !self.watchers.is_empty()
+    }
+
+    /// When to poll again even without a commit; none while there is nothing to wait for.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let samplers = self.samplers.iter().map(|sampler| sampler.next);
+        let heartbeats = self.watchers.iter().filter_map(|watcher| watcher.heartbeat.as_ref()).map(|beat| beat.next);
+        samplers.chain(heartbeats).min()
+    }
+
+    /// Samples taken, and samples that were due but left out because the reader was not ready (SMP-016).
+    pub fn sample_counts(&self) -> (u64, u64) {
+        (self.finished_samples, self.deferred_samples)
+    }
+
+    /// Writes one piece.
+    pub fn poll(&mut self, newest: &Arc<Commit>, now: Moment, sink: &mut impl Sink) -> Progress {
+        if let Some(work) = self.work.pop_front() {
+            self.go_on(work, sink);
+            return if self.plan.mode == ListMode::Once && self.work.is_empty() { Progress::Done } else { Progress::More };
+        }
+        if self.plan.mode != ListMode::Stream {
+            return Progress::Idle;
+        }
+        self.write_changes(newest, sink);
+        self.begin_heartbeats(newest, now);
+        self.take_samples(newest, now, sink);
+        if self.work.is_empty() { Progress::Idle } else { Progress::More }
+    }
+
+    fn arm(&mut self, newest: &Arc<Commit>, now: Moment) {
+        for (path, plan) in self.plan.paths.iter().enumerate() {
+            let heartbeat = || plan.heartbeat.map(|every| Heartbeat { next: after(now.instant, every), every });
+            let leaves = match plan.mode {
+                PathMode::Sample => Some(Leaves::All),
+                PathMode::TargetDefined => Some(Leaves::Sampled),
+                PathMode::OnChange => None,
+            };
+            if let Some(leaves) = leaves {
+                let next = after(now.instant, plan.sample_interval);
+                self.samplers.push(Sampler { path, leaves, next, last: newest.clone(), heartbeat: heartbeat() });
+            }
+            if plan.mode != PathMode::Sample {
+                self.watchers.push(Watcher { path, heartbeat: heartbeat() });
+            }
+        }
+    }
+
+    fn enqueue_initial(&mut self, newest: &Arc<Commit>, now: Moment) {
+        if !self.plan.updates_only {
+            for path in 0..self.plan.paths.len() {
+                let leaves = match (self.plan.mode, self.plan.paths[path].mode) {
+                    (ListMode::Stream, PathMode::OnChange) => Leaves::OnChange,
+                    _ => Leaves::All,
+                };
+                self.enqueue_values(path, leaves, newest, now);
+            }
+        }
+        self.work.push_back(Work::Sync);
+    }
+
+    fn enqueue_values(&mut self, path: usize, leaves: Leaves, commit: &Arc<Commit>, now: Moment) {
+        for pattern in 0..self.plan.paths[path].patterns.len() {
+            let (commit, time, cursor) = (commit.clone(), now.wall, Cursor::new());
+            self.work.push_back(Work::Values { path, pattern, leaves, commit, time, cursor });
+        }
+    }
+
+    fn go_on(&mut self, work: Work, sink: &mut impl Sink) {
+        match work {
+            Work::Sync => sink.sync(),
+            Work::Flush => sink.flush(),
+            Work::Values { path, pattern, leaves, commit, time, mut cursor } => {
+                let selected = &self.plan.paths[path].patterns[pattern];
+                let sink = std::cell::RefCell::new(sink);
+                let mut leaf = |at: &[Step], node: NodeId, leaf: &Leaf| {
+                    if self.wants(leaves, node) && self.within_depth(selected, at) {
+                        sink.borrow_mut().leaf(at, node, leaf, time, 0);
+                    }
+                };
+                let mut pause = || match sink.borrow().waiting() {
+                    waiting if waiting >= PIECE_BYTES => ControlFlow::Break(()),
+                    _ => ControlFlow::Continue(()),
+                };
+                if cursor.read(&commit.tree, selected, &mut leaf, &mut pause) {
+                    self.work.push_front(Work::Values { path, pattern, leaves, commit, time, cursor });
+                }
+            }
+        }
+    }
+
+    /// Whether a leaf belongs to a round.
+    fn wants(&self, leaves: Leaves, node: NodeId) -> bool {
+        match leaves {
+            Leaves::All => true,
+            Leaves::OnChange => self.capable.contains(node),
+            Leaves::Sampled => !self.capable.contains(node),
+        }
+    }
+
+    /// Whether the leaves of a branch are within the depth asked for: those of the selected node itself are level 1
+    /// (EXT-004, EXT-005).
+    fn within_depth(&self, selected: &Pattern, at: &[Step]) -> bool {
+        self.plan.depth.is_none_or(|depth| at.len() + 1 <= selected.steps().len() + depth as usize)
+    }
+
+    /// Writes what changed since the last commit seen.
+    fn write_changes(&mut self, newest: &Arc<Commit>, sink: &mut impl Sink) {
+        if self.watchers.is_empty() || newest.generation == self.seen.generation {
+            return;
+        }
+        let since = std::mem::replace(&mut self.seen, newest.clone());
+        for watcher in &self.watchers {
+            for pattern in &self.plan.paths[watcher.path].patterns {
+                newest.differences(&self.schema, &since, pattern, &mut |at, difference| match difference {
+                    Difference::Leaf { node, new, old } => {
+                        let changed = old.is_none_or(|old| old.version() != new.version() || old.value != new.value);
+                        if changed && self.capable.contains(node) && self.within_depth(pattern, at) {
+                            sink.leaf(at, node, new, new.time.max(self.floor), missed(new, old));
+                        }
+                    }
+                    Difference::Removed => {
+                        if at.last().is_none_or(|step| self.capable.contains(step.node)) {
+                            sink.delete(at, newest.time.max(self.floor));
+                        }
+                    }
+                    Difference::Created | Difference::Reordered => {}
+                });
+            }
+        }
+        sink.flush();
+    }
+
+    fn begin_heartbeats(&mut self, newest: &Arc<Commit>, now: Moment) {
+        let due: Vec<usize> = self
+            .watchers
+            .iter_mut()
+            .filter_map(|watcher| {
+                let beat = watcher.heartbeat.as_mut()?;
+                (beat.next <= now.instant).then(|| {
+                    advance(&mut beat.next, beat.every, now.instant);
+                    watcher.path
+                })
+            })
+            .collect();
+        for path in due {
+            self.enqueue_values(path, Leaves::OnChange, newest, now);
+            self.work.push_back(Work::Flush);
+        }
+    }
+
+    fn take_samples(&mut self, newest: &Arc<Commit>, now: Moment, sink: &mut impl Sink) {
+        let mut samplers = std::mem::take(&mut self.samplers);
+        for sampler in samplers.iter_mut().filter(|sampler| sampler.next <= now.instant) {
+            let plan = &self.plan.paths[sampler.path];
+            let missed = advance(&mut sampler.next, plan.sample_interval, now.instant);
+            self.finished_samples += 1;
+            self.deferred_samples += missed;
+            let last = std::mem::replace(&mut sampler.last, newest.clone());
+            let beat_due = sampler.heartbeat.as_mut().is_some_and(|beat| {
+                let due = beat.next <= now.instant;
+                if due {
+                    advance(&mut beat.next, beat.every, now.instant);
+                }
+                due
+            });
+            let only_changed = plan.suppress_redundant && !beat_due;
+            if only_changed || newest.removals != last.removals {
+                self.write_sampled_changes(sampler, &last, newest, now, only_changed, sink);
+            }
+            if !only_changed {
+                self.enqueue_values(sampler.path, sampler.leaves, newest, now);
+            }
+            self.work.push_back(Work::Flush);
+        }
+        self.samplers = samplers;
+    }
+
+    /// Writes deletes since the last sample, once (SMP-014), and with `values` the changed values too (SMP-010).
+    fn write_sampled_changes(
+        &self,
+        sampler: &Sampler,
+        last: &Commit,
+        newest: &Commit,
+        now: Moment,
+        values: bool,
+        sink: &mut impl Sink,
+    ) {
+        for pattern in &self.plan.paths[sampler.path].patterns {
+            newest.differences(&self.schema, last, pattern, &mut |at, difference| match difference {
+                Difference::Leaf { node, new, old } => {
+                    let changed = old.is_none_or(|old| old.value != new.value);
+                    if values && changed && self.wants(sampler.leaves, node) && self.within_depth(pattern, at) {
+                        sink.leaf(at, node, new, now.wall, missed(new, old));
+                    }
+                }
+                Difference::Removed => {
+                    let announced = at.last().is_some_and(|step| self.capable.contains(step.node));
+                    // Under TARGET_DEFINED the on-change half has told of this one already.
+                    if sampler.leaves == Leaves::All || !announced {
+                        sink.delete(at, now.wall);
+                    }
+                }
+                Difference::Created | Difference::Reordered => {}
+            });
+        }
+    }
+}
+
+/// Values between two versions of a leaf that its reader never saw.
+fn missed(new: &Leaf, old: Option<&Leaf>) -> u32 {
+    old.map_or(0, |old| new.version().wrapping_sub(old.version()).saturating_sub(1))
+}
+
+/// A moment this much later. Intervals may be as long as a u64 of nanoseconds (SMP-018), which every clock can add.
+fn after(from: Instant, step: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+    from.checked_add(step).unwrap_or(from + CENTURY)
+}
+
+/// Moves a deadline to the first multiple of its interval after now, so that samples never drift (SMP-008). Returns how
+/// many multiples were passed over.
+fn advance(deadline: &mut Instant, every: Duration, now: Instant) -> u64 {
+    let late = now.saturating_duration_since(*deadline);
+    let missed = u32::try_from(late.as_nanos() / every.as_nanos().max(1)).unwrap_or(u32::MAX - 1);
+    *deadline = after(*deadline, every.checked_mul(missed + 1).unwrap_or(Duration::MAX));
+    u64::from(missed)
+}

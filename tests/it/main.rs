@@ -1,0 +1,3 @@
+//! Tests through the public door of the library, in one binary.
+
+mod wire;
