@@ -4,7 +4,6 @@ mod capabilities;
 mod extensions;
 mod get;
 mod knobs;
-mod request;
 mod set;
 mod subscribe;
 
@@ -84,7 +83,7 @@ impl Gnmi {
 }
 
 #[tonic::async_trait]
-impl crate::pb::server::GnmiService for Gnmi {
+impl crate::pb::GnmiService for Gnmi {
     async fn capabilities(
         &self,
         request: Request<pb::CapabilityRequest>,

@@ -7,7 +7,7 @@ use tonic::{Request, Status};
 use super::{Gnmi, extensions};
 use crate::aaa;
 use crate::admission::Caller;
-use crate::codec::{SetOperation, decode_set};
+use crate::codec::{Operation, SetEdits};
 use crate::pb::gnmi as pb;
 use crate::rpc::status;
 use crate::store::Author;
@@ -18,21 +18,26 @@ impl Gnmi {
         let author = author(&request);
         let request = request.into_inner();
         extensions::of_set(&request.extension)?;
-        let operations = {
+        let decoded = {
             let tree = &self.parts.store.newest().tree;
-            decode_set(&request, &self.resolver(tree)).map_err(|error| status::set(&error))?
+            SetEdits::decode(&self.resolver(tree), &request).map_err(|error| status::set(&error))?
         };
         let now = self.parts.clock.now();
+        let result = |operation: &Operation| pb::UpdateResult {
+            path: Some(operation.path.clone()),
+            op: operation.id.to_pb().into(),
+            ..pb::UpdateResult::default()
+        };
         let response = pb::SetResponse {
             prefix: request.prefix,
-            response: operations.iter().map(SetOperation::result).collect(),
+            response: decoded.operations.iter().map(result).collect(),
             timestamp: now.nanos(),
             ..pb::SetResponse::default()
         };
-        if operations.is_empty() {
+        if decoded.operations.is_empty() {
             return Ok(response); // SET-010
         }
-        let mut edits: Vec<_> = operations.into_iter().flat_map(SetOperation::into_edits).collect();
+        let SetEdits { mut edits, operations } = decoded;
         let parts = Arc::clone(&self.parts);
         // Hashing passwords and waiting for the disk both block.
         let committed = tokio::task::spawn_blocking(move || {
@@ -41,7 +46,7 @@ impl Gnmi {
         });
         match committed.await {
             Ok(Ok(_)) => Ok(response),
-            Ok(Err(error)) => Err(status::commit(&error)),
+            Ok(Err(error)) => Err(status::commit(&error, &operations)),
             Err(_) => Err(status::internal("Set")),
         }
     }

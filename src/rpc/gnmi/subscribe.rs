@@ -9,10 +9,11 @@ use futures_util::Stream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Request, Status, Streaming};
 
-use super::{Gnmi, extensions, request::Paths};
+use super::{Gnmi, extensions};
 use crate::admission::Caller;
-use crate::codec::{Encoded, Encoder, Encoding, Grouping};
+use crate::codec::{Encoded, Encoder, EncoderOptions, Encoding, Grouping, RequestPaths};
 use crate::feed::Feed;
+use crate::path::RawPath;
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::subscribe_request::Request as Kind;
 use crate::rpc::status;
@@ -49,16 +50,17 @@ impl Gnmi {
             Ok(pb::subscription_list::Mode::Poll) => ListMode::Poll,
             Err(_) => return Err(status::mode(list.mode)),
         };
+        let mut paths = RequestPaths::new(list.prefix.as_ref()).map_err(|error| status::decode(&error))?;
         let empty = pb::Path::default();
-        let asked: Vec<&pb::Path> =
-            list.subscription.iter().map(|subscription| subscription.path.as_ref().unwrap_or(&empty)).collect();
-        let paths = Paths::decode(list.prefix.as_ref(), &asked)?;
-        let path_requests = list.subscription.iter().zip(paths.absolute);
+        let asked = list.subscription.iter().map(|asked| {
+            let path = paths.join(asked.path.as_ref().unwrap_or(&empty)).map_err(|error| status::decode(&error))?;
+            path_request(asked, path, mode)
+        });
         let request = PlanRequest {
             mode,
             updates_only: list.updates_only,
             depth,
-            paths: path_requests.map(|(asked, path)| path_request(asked, path, mode)).collect::<Result<_, _>>()?,
+            paths: asked.collect::<Result<_, Status>>()?,
         };
         let tree = &self.parts.store.newest().tree;
         let plan = Plan::new(&request, &self.resolver(tree), &PlanRules::default());
@@ -67,19 +69,18 @@ impl Gnmi {
             ListMode::Once => Grouping::Whole { prefix: plan.common_branch(self.parts.store.schema()) },
             ListMode::Stream | ListMode::Poll => Grouping::PerBranch,
         };
-        let encoder = Encoder::new(
-            self.parts.wire.clone(),
+        let options = EncoderOptions {
             encoding,
-            paths.form,
-            paths.target.as_deref(),
+            form: paths.form(),
+            target: paths.target().map(str::to_owned),
             grouping,
-            self.parts.limits.subscribe_message_bytes,
-        );
-        Ok((plan, encoder))
+            message_bytes_max: self.parts.limits.subscribe_message_bytes,
+        };
+        Ok((plan, Encoder::new(self.parts.wire.clone(), options)))
     }
 }
 
-fn path_request(asked: &pb::Subscription, path: crate::path::RawPath, list: ListMode) -> Result<PathRequest, Status> {
+fn path_request(asked: &pb::Subscription, path: RawPath, list: ListMode) -> Result<PathRequest, Status> {
     let mode = match pb::SubscriptionMode::try_from(asked.mode) {
         Ok(pb::SubscriptionMode::TargetDefined) => PathMode::TargetDefined,
         Ok(pb::SubscriptionMode::OnChange) => PathMode::OnChange,
