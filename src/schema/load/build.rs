@@ -152,9 +152,10 @@ impl<'a, 's> Builder<'a, 's> {
     fn build(mut self, roots: Vec<NodeId>) -> Result<Schema, LoadError> {
         let survey = self.survey;
         let choices = survey.choices.iter().map(|choice| self.choice(choice)).collect();
-        let nodes = survey.places.iter().map(|place| self.node(place)).collect::<Result<_, _>>()?;
+        let nodes = survey.places.iter().map(|place| self.node(place)).collect::<Result<Vec<_>, _>>()?;
         let roots_by_name = self.by_name(&roots);
-        Ok(Schema { nodes, modules: self.table, choices, roots: roots.into(), roots_by_name })
+        let mixed = super::super::mixed(&nodes);
+        Ok(Schema { nodes, modules: self.table, choices, roots: roots.into(), roots_by_name, mixed })
     }
 
     fn choice(&mut self, choice: &ChoicePlace<'a>) -> Choice {
