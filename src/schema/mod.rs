@@ -206,6 +206,8 @@ pub struct Schema {
     nodes: Vec<Node>,
     modules: Vec<Module>,
     choices: Vec<Choice>,
+    /// By node: `config true` with a `config false` node below. See [`mixed`].
+    mixed: Box<[bool]>,
     roots: Box<[NodeId]>,
     roots_by_name: Box<[NodeId]>,
     /// By node: `config true` with a `config false` node below. See [`mixed`].
