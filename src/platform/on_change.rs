@@ -7,7 +7,7 @@
 
 use crate::schema::{Kind, NodeId, NodeSet, Schema, Type};
 
-/// Containers and lists of state in which everything is measured.
+/// Containers and lists of state in which everything is measured, or comes and goes by itself.
 const MEASURED: &[&str] = &[
     "statistics",
     "counters",
@@ -70,7 +70,10 @@ fn is_measured(schema: &Schema, leaf: NodeId) -> bool {
     if node.config || FACTS.contains(&&*node.name) {
         return false;
     }
-    // The key of a list entry is a fact wherever the list stands: an entry that comes or goes is announced.
+    if above(schema, leaf).any(|name| MEASURED.contains(&name)) {
+        return true;
+    }
+    // The key of an entry is a fact whatever its type: an entry that comes or goes is announced.
     if matches!(&node.kind, Kind::Leaf(info) if info.is_key) {
         return false;
     }
@@ -78,7 +81,6 @@ fn is_measured(schema: &Schema, leaf: NodeId) -> bool {
         || MEASURED_ENDINGS.iter().any(|ending| node.name.ends_with(ending))
         || node.units.as_ref().is_some_and(|units| MEASURED_UNITS.contains(&&**units))
         || node.ty().is_some_and(|ty| counts(ty))
-        || above(schema, leaf).any(|name| MEASURED.contains(&name))
 }
 
 /// Counters, gauges and times of 64 bits, and fractions.

@@ -17,6 +17,8 @@ mod netlink;
 mod proc;
 mod slow;
 mod sysfs;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::collections::BTreeMap;

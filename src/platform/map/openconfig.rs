@@ -29,7 +29,6 @@ pub(crate) const INTERFACE_FACTS: &[Row<Seen>] = &[
     Row("state/admin-status", |seen| Some(Datum::word(if seen.link.admin_up { "UP" } else { "DOWN" }))),
     Row("state/oper-status", |seen| Some(Datum::word(oper_status(seen.link.oper)))),
     Row("state/last-change", |seen| seen.changed.map(Datum::Time)),
-    Row("state/hardware-port", |seen| seen.port_component().map(|name| Datum::Text(name.into()))),
     Row("state/logical", |seen| Some(Datum::Flag(seen.link.kind.is_some() || seen.link.layer == Layer::Loopback))),
     Row("ethernet/state/mac-address", |seen| ethernet(seen)?.link.mac.map(Datum::Mac)),
     Row("ethernet/state/hw-mac-address", |seen| {

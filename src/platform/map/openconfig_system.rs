@@ -80,7 +80,6 @@ pub(crate) const CHASSIS_COMPONENT: &[Row<Machine>] = &[
     Row("state/serial-no", |machine| machine.serial.as_ref().map(Datum::Shared)),
     Row("state/software-version", |machine| machine.version.as_ref().map(Datum::Shared)),
     Row("state/boot-time", |machine| machine.boot.map(Datum::Time)),
-    Row("state/base-mac-address", |machine| machine.base_mac.map(Datum::Mac)),
 ];
 
 /// Memory of the machine as a component.
@@ -140,7 +139,6 @@ pub(crate) const MOUNT_POINT_FACTS: &[Row<Filesystem>] = &[
     Row("state/size", |filesystem| Some(Datum::Number((filesystem.size >> 20).into()))),
     Row("state/available", |filesystem| Some(Datum::Number((filesystem.available >> 20).into()))),
     Row("state/utilized", |filesystem| Some(Datum::Number((filesystem.used >> 20).into()))),
-    Row("state/type", |filesystem| Some(Datum::Shared(&filesystem.kind))),
 ];
 
 /// The key of a processor: its number, or ALL.

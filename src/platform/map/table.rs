@@ -22,10 +22,15 @@ pub(crate) struct Gaps {
 }
 
 impl Gaps {
+    /// Their paths.
+    pub(crate) fn missing(&self) -> &[String] {
+        &self.missing
+    }
+
     /// Says once what is left out.
     pub(crate) fn report(&self, platform: &str) {
-        if !self.missing.is_empty() {
-            let missing = self.missing.join(" ");
+        if !self.missing().is_empty() {
+            let missing = self.missing().join(" ");
             tracing::info!(platform, missing, "the loaded models lack nodes, their values are not published");
         }
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::platform::bench::Bench;
+use crate::platform::bench::{Bench, changes};
 use crate::platform::links::Links;
 use crate::platform::map::Gaps;
 use crate::platform::reading::{
@@ -11,7 +11,7 @@ use crate::platform::reading::{
     Oper, Origin, Process, Sensor,
 };
 use crate::platform::system::{Moment, System};
-use crate::store::StateBatch;
+use crate::store::{StateBatch, Tree};
 use crate::time::Timestamp;
 
 const START: Timestamp = Timestamp::from_nanos(1_772_359_200_000_000_000);
@@ -52,6 +52,15 @@ fn counters() -> Counters {
 fn address(ip: &str, prefix_length: u8, origin: Origin) -> Address {
     let ip: IpAddr = ip.parse().unwrap();
     Address { ip, prefix_length, secondary: false, usable: true, duplicate: false, origin: Some(origin) }
+}
+
+#[test]
+fn the_embedded_models_have_every_node() {
+    let bench = Bench::new();
+    let mut gaps = Gaps::default();
+    Links::new(bench.schema.clone(), &mut gaps);
+    System::new(bench.schema.clone(), &mut gaps);
+    assert_eq!(gaps.missing(), [""; 0]);
 }
 
 /// Links with eth0 in the tree.
@@ -201,7 +210,8 @@ fn a_link_that_goes_leaves_nothing() {
     let mut batch = StateBatch::new();
     links.forget(4, &mut batch);
     bench.commit(&batch, START);
-    assert!(bench.store.newest().tree.root().is_empty());
+    let left = changes(&bench.schema, &Tree::default(), &bench.store.newest().tree);
+    assert_eq!(left, "/state/router[router-name=Base]/router-name Base");
 }
 
 #[test]
