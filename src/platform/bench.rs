@@ -1,11 +1,16 @@
 //! What tests of the platform share: the embedded models, a store, and the tree as text.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::path::{DataPath, Pattern, RawPath, Resolver, Views};
 use crate::schema::{Schema, Sources, load};
-use crate::store::{Difference, StateBatch, StateWriter, Store, Tree, diff};
+use crate::store::{ConfigWriter, Difference, Journal, StateBatch, StateWriter, Store, Tree, Validator, diff};
 use crate::time::Timestamp;
+
+/// Longest wait for what should come within milliseconds.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A store over the embedded models.
 pub(crate) struct Bench {
@@ -16,10 +21,43 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        let schema = load(&Sources::default()).unwrap().schema;
+        Self::with(load(&Sources::default()).unwrap().schema)
+    }
+
+    fn with(schema: Arc<Schema>) -> Self {
         let store = Arc::new(Store::new(schema.clone(), Tree::default(), Timestamp::EPOCH));
         let writer = StateWriter::new(store.clone());
         Self { schema, store, writer }
+    }
+
+    /// A bench with a writer of configuration, which keeps its journal in the directory.
+    pub(crate) fn configurable(directory: &Path) -> (Self, ConfigWriter) {
+        let loaded = load(&Sources::default()).unwrap();
+        let (journal, _) = Journal::open(directory).unwrap();
+        let bench = Self::with(loaded.schema.clone());
+        let writer = ConfigWriter::new(bench.store.clone(), Validator::new(&loaded), journal);
+        (bench, writer)
+    }
+
+    /// The place that a path names.
+    pub(crate) fn place(&self, path: &str) -> DataPath {
+        place(&self.schema, path)
+    }
+
+    /// Waits until a leaf has a value; says how long it took.
+    pub(crate) async fn until(&self, path: &str, wanted: &str) -> Duration {
+        let began = Instant::now();
+        let mut commits = self.store.watch();
+        loop {
+            commits.mark_unchanged();
+            let value = self.value(path);
+            if value == wanted {
+                return began.elapsed();
+            }
+            let rest = PATIENCE.checked_sub(began.elapsed()).unwrap_or_default();
+            let waited = tokio::time::timeout(rest, commits.changed()).await;
+            assert!(waited.is_ok(), "{path} is '{value}', not '{wanted}'");
+        }
     }
 
     /// Commits a batch and says what it changed, one leaf per line.
@@ -53,7 +91,10 @@ pub(crate) fn changes(schema: &Schema, old: &Tree, new: &Tree) -> String {
 
 /// The value of a leaf as text; empty when absent.
 pub(crate) fn value(schema: &Schema, tree: &Tree, path: &str) -> String {
+    tree.leaf(place(schema, path).steps()).map(|leaf| leaf.value.to_string()).unwrap_or_default()
+}
+
+fn place(schema: &Schema, path: &str) -> DataPath {
     let resolver = Resolver { schema, views: Views::ALL, name_wildcards: false };
-    let path = resolver.write(&RawPath::parse(path).unwrap()).unwrap();
-    tree.leaf(path.steps()).map(|leaf| leaf.value.to_string()).unwrap_or_default()
+    resolver.write(&RawPath::parse(path).unwrap()).unwrap()
 }

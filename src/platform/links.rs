@@ -102,7 +102,7 @@ impl Tables {
         let port: Vec<_> = seen.port_id.iter().map(Datum::Shared).collect();
         let subinterface = [name.clone(), Datum::Number(0)];
         let component: Vec<_> = seen.port_component().map(|name| Datum::Text(name.into())).into_iter().collect();
-        let keys: [&[Datum<'_>]; 5] = [&port, &router, &[name.clone()], &subinterface, &component];
+        let keys: [&[Datum<'_>]; 5] = [&port, &router, std::slice::from_ref(&name), &subinterface, &component];
         let facts = self.facts.iter().zip(keys).enumerate();
         let counters = self.counters.iter().zip(keys).enumerate();
         Places {

@@ -216,22 +216,12 @@ impl System {
     }
 }
 
-fn filesystems(
-    schema: &Schema,
-    path: &str,
-    rows: &[Row<Filesystem>],
-    gaps: &mut Gaps,
-) -> Listing<Filesystem, Text> {
+fn filesystems(schema: &Schema, path: &str, rows: &[Row<Filesystem>], gaps: &mut Gaps) -> Listing<Filesystem, Text> {
     let id = |filesystem: &Filesystem| filesystem.mount_point.clone();
     Listing::new(schema, path, rows, id, |filesystem| vec![Datum::Shared(&filesystem.mount_point)], gaps)
 }
 
-fn processes(
-    schema: &Schema,
-    path: &str,
-    rows: &[Row<Process>],
-    gaps: &mut Gaps,
-) -> Listing<Process, u32> {
+fn processes(schema: &Schema, path: &str, rows: &[Row<Process>], gaps: &mut Gaps) -> Listing<Process, u32> {
     Listing::new(schema, path, rows, |process| process.pid, |process| vec![Datum::Number(process.pid.into())], gaps)
 }
 

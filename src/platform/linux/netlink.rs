@@ -7,9 +7,7 @@ use std::io;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use rtnetlink::packet_core::{
-    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
-};
+use rtnetlink::packet_core::{NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::AsyncSocket;
 use rtnetlink::{Handle, MulticastGroup};
@@ -108,8 +106,7 @@ pub(super) enum Heard {
 impl Events {
     pub(super) fn open() -> Result<Self, NetlinkError> {
         let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
-        let (mut connection, _, messages) =
-            rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
+        let (mut connection, _, messages) = rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
         // Beyond the limit for unprivileged processes the kernel takes less than asked for, which is no fault.
         let _ = connection.socket_mut().socket_mut().set_rx_buf_sz(EVENT_BUFFER_BYTES);
         let messages = messages.map(|(message, _)| message).boxed();

@@ -17,8 +17,8 @@ use crate::value::Text;
 
 /// Filesystems that hold data on this machine. Network filesystems are left out: asking one whose server is gone blocks.
 const LOCAL_FILESYSTEMS: &[&str] = &[
-    "bcachefs", "btrfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs", "iso9660", "jffs2", "ntfs", "ntfs3", "overlay",
-    "squashfs", "tmpfs", "ubifs", "vfat", "xfs", "zfs",
+    "bcachefs", "btrfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs", "iso9660", "jffs2", "ntfs", "ntfs3",
+    "overlay", "squashfs", "tmpfs", "ubifs", "vfat", "xfs", "zfs",
 ];
 
 /// Processes listed at most, the oldest first: a machine with more is not told apart by its thousandth.
@@ -66,7 +66,10 @@ fn parse_load(text: &str) -> Option<Load> {
     let mut words = text.split_whitespace();
     let mut hundredths = || {
         let (whole, fraction) = words.next()?.split_once('.')?;
-        Some(whole.parse::<u32>().ok()?.checked_mul(100)? + fraction.parse::<u32>().ok().filter(|_| fraction.len() == 2)?)
+        Some(
+            whole.parse::<u32>().ok()?.checked_mul(100)?
+                + fraction.parse::<u32>().ok().filter(|_| fraction.len() == 2)?,
+        )
     };
     let (one, five, fifteen) = (hundredths()?, hundredths()?, hundredths()?);
     let (running, tasks) = words.next()?.split_once('/')?;

@@ -148,7 +148,8 @@ async fn read_lists(requests: &mut Option<Requests>) -> Result<(BTreeMap<u32, Ne
         None => requests.insert(Requests::open()?),
     };
     let mut neighbours: BTreeMap<u32, Neighbours> = BTreeMap::new();
-    for (index, is_ipv6) in open.list(RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()), neighbour).await? {
+    for (index, is_ipv6) in open.list(RouteNetlinkMessage::GetNeighbour(NeighbourMessage::default()), neighbour).await?
+    {
         let counts = neighbours.entry(index).or_default();
         *(if is_ipv6 { &mut counts.ipv6 } else { &mut counts.ipv4 }) += 1;
     }

@@ -103,7 +103,10 @@ mod tests {
         fs::write(zone.join("temp"), "38500")?;
         fs::write(zone.join("type"), "acpitz")?;
         let (sensors, fans) = super::sensors(sys.path());
-        assert_eq!(sensors, [Sensor { name: "thermal_zone0/acpitz".into(), millidegrees: 38_500, high: None, critical: None }]);
+        assert_eq!(
+            sensors,
+            [Sensor { name: "thermal_zone0/acpitz".into(), millidegrees: 38_500, high: None, critical: None }]
+        );
         assert!(fans.is_empty());
         Ok(())
     }

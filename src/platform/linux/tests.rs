@@ -8,32 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Linux, Settings};
 use crate::platform::Handle;
-use crate::platform::bench::Bench;
+use crate::platform::bench::{Bench, PATIENCE};
 use crate::time::Clock;
-
-/// Longest wait for what should come within milliseconds.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn start(bench: &Bench, interval: Duration) -> Handle {
     let settings = Settings { interval, version: Some("26.3.R1".to_owned()), ..Settings::default() };
     let token = CancellationToken::new();
     Linux::start(settings, bench.writer.clone(), Clock::System, token).await.unwrap()
-}
-
-/// Waits until a leaf has a value; says how long it took.
-async fn until(bench: &Bench, path: &str, wanted: &str) -> Duration {
-    let began = Instant::now();
-    let mut commits = bench.store.watch();
-    loop {
-        commits.mark_unchanged();
-        let value = bench.value(path);
-        if value == wanted {
-            return began.elapsed();
-        }
-        let rest = PATIENCE.checked_sub(began.elapsed()).unwrap_or_default();
-        let waited = tokio::time::timeout(rest, commits.changed()).await;
-        assert!(waited.is_ok(), "{path} is '{value}', not '{wanted}'");
-    }
 }
 
 fn sys_counter(name: &str, counter: &str) -> u64 {
@@ -75,16 +56,16 @@ async fn the_machine_is_the_one_proc_shows() {
     let bench = Bench::new();
     let _handle = start(&bench, Duration::from_millis(100)).await;
     let hostname = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    until(&bench, "/system/state/hostname", hostname.trim()).await;
+    bench.until("/system/state/hostname", hostname.trim()).await;
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-    until(&bench, "/state/system/kernel-version", release.trim()).await;
+    bench.until("/state/system/kernel-version", release.trim()).await;
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap();
     let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")).unwrap();
     let total: u64 = total.parse().unwrap();
-    until(&bench, "/system/memory/state/physical", &(total * 1024).to_string()).await;
+    bench.until("/system/memory/state/physical", &(total * 1024).to_string()).await;
     let pid = std::process::id();
     let name = fs::read_to_string("/proc/self/comm").unwrap();
-    until(&bench, &format!("/state/system/process[pid={pid}]/name"), name.trim()).await;
+    bench.until(&format!("/state/system/process[pid={pid}]/name"), name.trim()).await;
     let uptime = fs::read_to_string("/proc/uptime").unwrap();
     let seconds: f64 = uptime.split_whitespace().next().unwrap().parse().unwrap();
     let shown: u64 = bench.value("/state/system/up-time").parse().unwrap();
@@ -144,7 +125,7 @@ async fn inside_a_namespace() {
     // Counters are read rarely here, so what comes quickly came by an event.
     let _handle = start(&bench, Duration::from_secs(60)).await;
     let east = "/state/router[router-name=Base]/interface[interface-name=east]";
-    until(&bench, &format!("{east}/oper-state"), "up").await;
+    bench.until(&format!("{east}/oper-state"), "up").await;
     follows_events(&bench, east).await;
     follows_speed(&bench).await;
     follows_addresses(&bench, east).await;
@@ -156,47 +137,49 @@ async fn follows_events(bench: &Bench, east: &str) {
     for round in 0..5 {
         let began = Instant::now();
         ip("link set west down");
-        let after_command = until(bench, &format!("{east}/oper-state"), "lower-layer-down").await;
+        let after_command = bench.until(&format!("{east}/oper-state"), "lower-layer-down").await;
         let all = began.elapsed();
         eprintln!("round {round}: down seen {after_command:?} after the command, {all:?} after its start");
         assert!(all < Duration::from_millis(100), "{all:?}");
-        until(bench, "/interfaces/interface[name=east]/state/oper-status", "LOWER_LAYER_DOWN").await;
+        bench.until("/interfaces/interface[name=east]/state/oper-status", "LOWER_LAYER_DOWN").await;
         ip("link set west up");
-        until(bench, &format!("{east}/oper-state"), "up").await;
+        bench.until(&format!("{east}/oper-state"), "up").await;
     }
 }
 
 async fn follows_speed(bench: &Bench) {
-    until(bench, "/interfaces/interface[name=east]/ethernet/state/port-speed", "openconfig-if-ethernet:SPEED_10GB").await;
-    until(bench, "/interfaces/interface[name=east]/ethernet/state/duplex-mode", "FULL").await;
+    bench
+        .until("/interfaces/interface[name=east]/ethernet/state/port-speed", "openconfig-if-ethernet:SPEED_10GB")
+        .await;
+    bench.until("/interfaces/interface[name=east]/ethernet/state/duplex-mode", "FULL").await;
 }
 
 async fn follows_addresses(bench: &Bench, east: &str) {
     ip("address add 192.0.2.1/24 dev east");
-    let took = until(bench, &format!("{east}/ipv4/primary/oper-address"), "192.0.2.1").await;
+    let took = bench.until(&format!("{east}/ipv4/primary/oper-address"), "192.0.2.1").await;
     eprintln!("address seen after {took:?}");
-    until(bench, &format!("{east}/ipv4/oper-state"), "up").await;
+    bench.until(&format!("{east}/ipv4/oper-state"), "up").await;
     ip("address add 192.0.2.2/24 dev east");
-    until(bench, &format!("{east}/ipv4/secondary[address=192.0.2.2]/oper-prefix-length"), "24").await;
+    bench.until(&format!("{east}/ipv4/secondary[address=192.0.2.2]/oper-prefix-length"), "24").await;
     ip("address del 192.0.2.1/24 dev east");
-    until(bench, &format!("{east}/ipv4/primary/oper-address"), "").await;
+    bench.until(&format!("{east}/ipv4/primary/oper-address"), "").await;
 }
 
 async fn follows_names(bench: &Bench) {
     ip("link set east down");
     ip("link set east name north");
-    until(bench, "/interfaces/interface[name=north]/state/name", "north").await;
-    until(bench, "/interfaces/interface[name=east]/state/name", "").await;
+    bench.until("/interfaces/interface[name=north]/state/name", "north").await;
+    bench.until("/interfaces/interface[name=east]/state/name", "").await;
     ip("link add extra type veth peer name further");
-    until(bench, "/interfaces/interface[name=extra]/state/oper-status", "DOWN").await;
+    bench.until("/interfaces/interface[name=extra]/state/oper-status", "DOWN").await;
     let ports = "/state/card[slot-number=1]/mda[mda-slot=1]/equipped-ports";
-    until(bench, ports, "4").await;
+    bench.until(ports, "4").await;
     assert_eq!(bench.value("/state/port[port-id=1/1/3]/linux/kind"), "veth");
     // Both ends go.
     ip("link del extra");
-    until(bench, "/interfaces/interface[name=extra]/state/name", "").await;
-    until(bench, "/state/port[port-id=1/1/3]/port-id", "").await;
+    bench.until("/interfaces/interface[name=extra]/state/name", "").await;
+    bench.until("/state/port[port-id=1/1/3]/port-id", "").await;
     ip("link del north");
-    until(bench, "/state/port[port-id=1/1/1]/port-id", "").await;
-    until(bench, ports, "0").await;
+    bench.until("/state/port[port-id=1/1/1]/port-id", "").await;
+    bench.until(ports, "0").await;
 }

@@ -5,8 +5,8 @@
 
 use super::table::Row;
 use super::value::Datum;
-use crate::platform::reading::{Address, Counters, Oper};
 use crate::platform::links::Seen;
+use crate::platform::reading::{Address, Counters, Oper};
 
 /// `/state/port`.
 pub(crate) const PORT: &str = "nokia-state:state/port";

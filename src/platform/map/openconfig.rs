@@ -31,12 +31,8 @@ pub(crate) const INTERFACE_FACTS: &[Row<Seen>] = &[
     Row("state/last-change", |seen| seen.changed.map(Datum::Time)),
     Row("state/logical", |seen| Some(Datum::Flag(seen.link.kind.is_some() || seen.link.layer == Layer::Loopback))),
     Row("ethernet/state/mac-address", |seen| ethernet(seen)?.link.mac.map(Datum::Mac)),
-    Row("ethernet/state/hw-mac-address", |seen| {
-        ethernet(seen)?.link.permanent_mac.map(Datum::Mac)
-    }),
-    Row("ethernet/state/auto-negotiate", |seen| {
-        seen.ethernet.autonegotiation.map(Datum::Flag)
-    }),
+    Row("ethernet/state/hw-mac-address", |seen| ethernet(seen)?.link.permanent_mac.map(Datum::Mac)),
+    Row("ethernet/state/auto-negotiate", |seen| seen.ethernet.autonegotiation.map(Datum::Flag)),
     Row("ethernet/state/duplex-mode", |seen| duplex(seen).map(Datum::word)),
     Row("ethernet/state/port-speed", |seen| speed(seen).map(Datum::word)),
     Row("ethernet/state/negotiated-duplex-mode", |seen| {

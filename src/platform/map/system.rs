@@ -146,9 +146,7 @@ pub(crate) const PROCESS_FACTS: &[Row<Process>] = &[
     Row("state", |process| process_state(process.state).map(Datum::word)),
     Row("threads", |process| Some(Datum::Number(process.threads.into()))),
     Row("resident-memory", |process| Some(Datum::Number(process.memory.into()))),
-    Row("cpu-time", |process| {
-        Some(Datum::Number(i128::try_from((process.user + process.system).as_millis()).ok()?))
-    }),
+    Row("cpu-time", |process| Some(Datum::Number(i128::try_from((process.user + process.system).as_millis()).ok()?))),
     Row("start-time", |process| process.start.map(Datum::Time)),
 ];
 

@@ -110,7 +110,10 @@ fn a_link_is_a_port_an_interface_and_an_openconfig_interface() {
         ("/state/router[router-name=Base]/interface[interface-name=eth0]/statistics/ip/in-packets", "18048"),
         ("/state/router[router-name=Base]/interface[interface-name=eth0]/ipv4/oper-state", "up"),
         ("/state/router[router-name=Base]/interface[interface-name=eth0]/ipv4/primary/oper-address", "192.0.2.1"),
-        ("/state/router[router-name=Base]/interface[interface-name=eth0]/ipv6/link-local-address/oper-address", "fe80::1"),
+        (
+            "/state/router[router-name=Base]/interface[interface-name=eth0]/ipv6/link-local-address/oper-address",
+            "fe80::1",
+        ),
         (
             "/state/router[router-name=Base]/interface[interface-name=eth0]/ipv6/address[ipv6-address=2001:db8::1]\
              /oper-prefix-length",
@@ -224,8 +227,7 @@ fn the_machine_is_mapped() {
     system.moment(Moment { now: START, uptime: Duration::from_millis(90_061_500) }, &mut batch);
     system.cpu(START, cpu(0, 0), &mut batch);
     system.cpu(START.plus(Duration::from_secs(1)), cpu(25, 75), &mut batch);
-    let memory =
-        Memory { total: 4 << 30, free: 1 << 30, available: Some(3 << 30), ..Memory::default() };
+    let memory = Memory { total: 4 << 30, free: 1 << 30, available: Some(3 << 30), ..Memory::default() };
     system.memory(&memory, &mut batch);
     system.load(&Load { one: 20, five: 118, fifteen: 5, running: 1, tasks: 80 }, &mut batch);
     system.filesystems(&[root()], &mut batch);

@@ -72,15 +72,28 @@ impl Datum<'_> {
 /// How to make values for one leaf.
 #[derive(Debug)]
 pub(crate) enum Make {
-    Integer { bits: u8, signed: bool, ranges: Box<[Range<i128>]> },
-    Decimal { scale: u8, ranges: Box<[Range<i64>]> },
+    Integer {
+        bits: u8,
+        signed: bool,
+        ranges: Box<[Range<i128>]>,
+    },
+    Decimal {
+        scale: u8,
+        ranges: Box<[Range<i64>]>,
+    },
     Bool,
     Enum(Box<[Text]>),
     Identity(Box<[Arc<Identity>]>),
     /// Everything else by way of text, under the rules of the type. Only for leaves that change rarely.
-    Checked { ty: Arc<Type>, home: Text },
+    Checked {
+        ty: Arc<Type>,
+        home: Text,
+    },
     /// A leaf-list of such texts.
-    List { ty: Arc<Type>, home: Text },
+    List {
+        ty: Arc<Type>,
+        home: Text,
+    },
 }
 
 impl Make {
@@ -135,11 +148,11 @@ impl Make {
             }
             Self::Checked { ty, home } => {
                 let text = datum.into_text()?;
-                ty.accept(Input::Text(&text), Rule::Lenient, home).ok()
+                ty.accept(Input::Text(&text), Rule::Text, home).ok()
             }
             Self::List { ty, home } => {
                 let Datum::Texts(texts) = datum else { return None };
-                let accept = |text: &Text| ty.accept(Input::Text(text), Rule::Lenient, home).ok();
+                let accept = |text: &Text| ty.accept(Input::Text(text), Rule::Text, home).ok();
                 texts.iter().map(accept).collect::<Option<Arc<[Value]>>>().map(Value::List)
             }
         }

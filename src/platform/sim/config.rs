@@ -50,11 +50,8 @@ impl Config {
         let interface_port = find("nokia-conf:configure/router/interface/port");
         let openconfig_enabled = find("openconfig-interfaces:interfaces/interface/config/enabled");
         let state_index = find("nokia-state:state/router/interface/if-index");
-        let patterns = [
-            (What::Port, &port_admin),
-            (What::Interface, &interface),
-            (What::Interface, &openconfig_enabled),
-        ];
+        let patterns =
+            [(What::Port, &port_admin), (What::Interface, &interface), (What::Interface, &openconfig_enabled)];
         let patterns = patterns
             .into_iter()
             .filter_map(|(what, place)| Some((what, pattern(schema, place.as_ref()?.nodes()))))

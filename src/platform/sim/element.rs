@@ -20,8 +20,11 @@ use crate::store::{StateBatch, Tree};
 use crate::time::Timestamp;
 use crate::value::Text;
 
-/// Interface index of port 0; kernel indices stay far below.
+/// Interface index before that of port 1; kernel indices stay far below.
 const PORT_INDEX_BASE: u32 = 1_000_000;
+
+/// Ports whose counters are advanced by one commit. A commit holds other writers up for as long as it takes.
+const PORTS_PER_PART: usize = 1000;
 
 /// Interface index of the first configured interface.
 const CONFIGURED_INDEX_BASE: u32 = 2_000_000;
@@ -148,14 +151,27 @@ impl Sim {
     /// Takes configuration in and advances all counters.
     pub(super) fn poll(&mut self, now: Timestamp, tree: &Tree) -> StateBatch {
         let mut batch = self.follow(now, tree);
-        for (number, port) in (1..).zip(&self.ports) {
-            self.links.count(PORT_INDEX_BASE + number, port.traffic.counters(&self.settings, now), &mut batch);
-        }
-        for interface in self.configured.values_mut() {
-            let counters = interface.traffic.counters(&self.settings, now);
-            self.counters.write(&mut interface.counters, &counters, &mut batch);
+        for part in 0..self.parts() {
+            self.count(part, now, &mut batch);
         }
         batch
+    }
+
+    /// In how many parts the counters are advanced.
+    pub(super) fn parts(&self) -> usize {
+        self.ports.len().max(self.configured.len()).div_ceil(PORTS_PER_PART)
+    }
+
+    /// Advances the counters of one part.
+    pub(super) fn count(&mut self, part: usize, now: Timestamp, batch: &mut StateBatch) {
+        let first = part * PORTS_PER_PART;
+        for (position, port) in self.ports.iter().enumerate().skip(first).take(PORTS_PER_PART) {
+            self.links.count(index(position), port.traffic.counters(&self.settings, now), batch);
+        }
+        for interface in self.configured.values_mut().skip(first).take(PORTS_PER_PART) {
+            let counters = interface.traffic.counters(&self.settings, now);
+            self.counters.write(&mut interface.counters, &counters, batch);
+        }
     }
 
     /// Takes configuration in: what differs from the tree before.
@@ -167,11 +183,12 @@ impl Sim {
         let changes = self.config.changes(&self.schema, tree);
         let mut ports: BTreeSet<usize> = changes.ports.iter().filter_map(|id| self.numbered("2/1/", id)).collect();
         ports.extend(changes.interfaces.iter().filter_map(|name| self.numbered("sim-", name)));
+        let mut switched = false;
         for position in ports {
-            self.switch(position, now, tree, &mut batch);
+            switched |= self.switch(position, now, tree, &mut batch);
         }
         // A configured interface may be bound to a port that was switched, so all of them are looked at again then.
-        let bound = if changes.ports.is_empty() { Vec::new() } else { self.configured.keys().cloned().collect() };
+        let bound: Vec<Text> = self.configured.keys().filter(|_| switched).cloned().collect();
         for name in changes.interfaces.iter().chain(&bound) {
             if self.numbered("sim-", name).is_none() {
                 self.configure(name, now, tree, &mut batch);
@@ -186,12 +203,11 @@ impl Sim {
     }
 
     fn start(&mut self, now: Timestamp, batch: &mut StateBatch) {
-        for (number, port) in (1..).zip(&self.ports) {
-            let index = PORT_INDEX_BASE + number;
+        for (position, port) in self.ports.iter().enumerate() {
             let ethernet =
                 Ethernet { speed: Some(SPEED), full_duplex: Some(true), autonegotiation: Some(false), driver: None };
-            self.links.see(port.link(number), Some(port.port_id.clone()), now, batch);
-            self.links.run(index, ethernet, batch);
+            self.links.see(port.link(position), Some(port.port_id.clone()), now, batch);
+            self.links.run(index(position), ethernet, batch);
         }
         self.links.complete();
         let card = Card { ports: self.settings.ports };
@@ -210,17 +226,19 @@ impl Sim {
         number.checked_sub(1).filter(|&position| plain && position < self.ports.len())
     }
 
-    fn switch(&mut self, position: usize, now: Timestamp, tree: &Tree, batch: &mut StateBatch) {
-        let Some(port) = self.ports.get_mut(position) else { return };
+    /// Says whether the port was switched on or off.
+    fn switch(&mut self, position: usize, now: Timestamp, tree: &Tree, batch: &mut StateBatch) -> bool {
+        let Some(port) = self.ports.get_mut(position) else { return false };
         let up = !self.config.disables_port(tree, &port.port_id)
             && !self.config.disables_interface(tree, &port.name)
             && !self.config.disables_openconfig(tree, &port.name);
-        if port.traffic.switch(up, now) {
-            let number = u32::try_from(position + 1).unwrap_or(u32::MAX);
-            self.links.see(port.link(number), Some(port.port_id.clone()), now, batch);
+        let switched = port.traffic.switch(up, now);
+        if switched {
+            self.links.see(port.link(position), Some(port.port_id.clone()), now, batch);
             let counters = port.traffic.counters(&self.settings, now);
-            self.links.count(PORT_INDEX_BASE + number, counters, batch);
+            self.links.count(index(position), counters, batch);
         }
+        switched
     }
 
     /// Makes a configured interface appear, follow its configuration, or vanish.
@@ -274,17 +292,18 @@ impl Sim {
 }
 
 impl Port {
-    fn link(&self, number: u32) -> Link {
+    fn link(&self, position: usize) -> Link {
         let up = self.traffic.is_up();
-        let [_, high, middle, low] = number.to_be_bytes();
+        let index = index(position);
+        let [_, high, middle, low] = (index - PORT_INDEX_BASE).to_be_bytes();
         let mac = Some([0x02, 0x53, 0x00, high, middle, low]);
-        Link {
-            mac,
-            permanent_mac: mac,
-            carrier: Some(up),
-            ..link(PORT_INDEX_BASE + number, self.name.clone(), up)
-        }
+        Link { mac, permanent_mac: mac, carrier: Some(up), ..link(index, self.name.clone(), up) }
     }
+}
+
+/// Interface index of the port at a position. There are at most [`super::PORTS_MAX`].
+fn index(position: usize) -> u32 {
+    PORT_INDEX_BASE + 1 + u32::try_from(position).unwrap_or_default()
 }
 
 fn link(index: u32, name: Text, up: bool) -> Link {

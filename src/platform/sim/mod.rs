@@ -9,6 +9,8 @@
 
 mod config;
 mod element;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +78,9 @@ pub fn start(
     gaps.report("sim");
     let commits = store.watch();
     let mut task = Task { seen: store.newest(), commits, sim, writer, clock, tick: settings.tick.max(TICK_MIN) };
-    task.advance();
+    let now = task.clock.now();
+    let batch = task.sim.poll(now, &task.seen.tree);
+    task.commit(&batch, now);
     let mut handle = Handle::new();
     handle.run(token, task.run());
     Ok(handle)
@@ -98,21 +102,26 @@ impl Task {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = tick.tick() => self.advance(),
+                _ = tick.tick() => self.advance().await,
                 Ok(()) = self.commits.changed() => self.follow(),
                 else => return,
             }
         }
     }
 
-    fn advance(&mut self) {
-        let newest = self.commits.borrow_and_update().clone();
+    /// Advances all counters to the same moment, part by part, so that other tasks and writers get their turn.
+    async fn advance(&mut self) {
+        self.follow();
         let now = self.clock.now();
-        let batch = self.sim.poll(now, &newest.tree);
-        self.seen = newest;
-        self.commit(&batch, now);
+        for part in 0..self.sim.parts() {
+            let mut batch = StateBatch::new();
+            self.sim.count(part, now, &mut batch);
+            self.commit(&batch, now);
+            tokio::task::yield_now().await;
+        }
     }
 
+    /// Takes in what was configured since.
     fn follow(&mut self) {
         let newest = self.commits.borrow_and_update().clone();
         if newest.generation == self.seen.generation {
