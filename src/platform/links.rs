@@ -56,6 +56,7 @@ struct Known {
 }
 
 /// Where one link stands.
+#[derive(Default)]
 struct Places {
     facts: Vec<Placed>,
     counters: Vec<Placed>,
@@ -251,6 +252,13 @@ impl Links {
         let Some(known) = self.known.get(&index) else { return };
         let addresses = known.seen.addresses.iter().copied().filter(|address| address.ip != ip).collect();
         self.addresses(index, addresses, batch);
+    }
+
+    /// The link has another name by now: it leaves its places, and takes new ones when it is seen under that name.
+    pub(crate) fn vacate(&mut self, index: u32, batch: &mut StateBatch) {
+        if let Some(known) = self.known.get_mut(&index) {
+            std::mem::take(&mut known.places).remove(batch);
+        }
     }
 
     /// The link is gone.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
 use super::message;
-use crate::platform::links::Links;
+use crate::platform::links::{Links, Seen};
 use crate::platform::map::{Datum, Gaps, Single, system};
 use crate::platform::numbering::Numbering;
 use crate::platform::reading::{Address, Counters, Ethernet, Layer, Link, Neighbours};
@@ -24,6 +24,7 @@ pub(super) struct Kernel {
     links: Links,
     numbering: Numbering,
     ethernet: Arc<BTreeMap<u32, Ethernet>>,
+    neighbours: Arc<BTreeMap<u32, Neighbours>>,
     card: Single<Card>,
     mda: Single<Card>,
     /// How many ports the tree shows.
@@ -46,6 +47,7 @@ impl Kernel {
             links: Links::new(schema, gaps),
             numbering: Numbering::new(ports),
             ethernet: Arc::default(),
+            neighbours: Arc::default(),
             ports: None,
         }
     }
@@ -84,14 +86,15 @@ impl Kernel {
 
     /// All links as they are now. Those that are not in the list are gone.
     pub(super) fn replace(&mut self, all: LinkList, now: Timestamp, batch: &mut StateBatch) {
-        // Removals come first: a name may have gone from one link to another.
-        let stays: BTreeMap<u32, &Text> = all.iter().map(|(link, _)| (link.index, &link.name)).collect();
-        let gone = self.links.iter().filter(|seen| stays.get(&seen.link.index) != Some(&&seen.link.name));
-        let gone: Vec<u32> = gone.map(|seen| seen.link.index).collect();
-        for index in gone {
-            self.links.forget(index, batch);
-            if !stays.contains_key(&index) {
-                self.numbering.release(index);
+        // Places are left before others are taken: a name may have gone from one link to another.
+        let names: BTreeMap<u32, &Text> = all.iter().map(|(link, _)| (link.index, &link.name)).collect();
+        let moved = |seen: &&Seen| names.get(&seen.link.index) != Some(&&seen.link.name);
+        let moved: Vec<u32> = self.links.iter().filter(moved).map(|seen| seen.link.index).collect();
+        for index in moved {
+            if names.contains_key(&index) {
+                self.links.vacate(index, batch);
+            } else {
+                self.forget(index, batch);
             }
         }
         for (link, counters) in all {
@@ -119,19 +122,26 @@ impl Kernel {
     }
 
     /// How many neighbours all links have.
-    pub(super) fn meet(&mut self, neighbours: &BTreeMap<u32, Neighbours>, batch: &mut StateBatch) {
+    pub(super) fn meet(&mut self, neighbours: Arc<BTreeMap<u32, Neighbours>>, batch: &mut StateBatch) {
         let indices: Vec<u32> = self.links.iter().map(|seen| seen.link.index).collect();
         for index in indices {
             self.links.meet(index, neighbours.get(&index).copied().unwrap_or_default(), batch);
         }
+        self.neighbours = neighbours;
     }
 
     fn see(&mut self, link: Link, counters: Option<Counters>, now: Timestamp, batch: &mut StateBatch) {
         let index = link.index;
+        let is_new = self.links.get(index).is_none();
         let port = (link.layer != Layer::Loopback).then(|| self.numbering.port_id(index, &link.name));
         self.links.see(link, port, now, batch);
         if let Some(counters) = counters {
             self.links.count(index, counters, batch);
+        }
+        if is_new {
+            // What the slow collectors know of it already they do not tell again.
+            self.links.run(index, self.ethernet.get(&index).cloned().unwrap_or_default(), batch);
+            self.neighbours.get(&index).into_iter().for_each(|&counts| self.links.meet(index, counts, batch));
         }
     }
 
@@ -149,3 +159,6 @@ impl Kernel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

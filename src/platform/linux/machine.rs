@@ -70,15 +70,16 @@ impl Collector {
 
     /// What the machine is, its filesystems, processes, temperatures and fans, until the future is dropped.
     pub(super) async fn run_slow(self, version: Option<Text>) {
-        let mut conditions = ["filesystems", "processes"].map(Condition::new);
+        let mut conditions = ["machine", "filesystems", "processes"].map(Condition::new);
         let mut tick = tokio::time::interval(self.interval);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut before = Usage::default();
         loop {
             tick.tick().await;
             let version = version.clone();
-            let Ok(slow) = tokio::task::spawn_blocking(move || SlowReading::take(version)).await else { return };
-            let [filesystems, processes] = &mut conditions;
+            let [machine, filesystems, processes] = &mut conditions;
+            let slow = tokio::task::spawn_blocking(move || SlowReading::take(version)).await;
+            let Some(slow) = machine.note(slow) else { continue };
             let filesystems = filesystems.note(slow.filesystems);
             let processes = processes.note(slow.processes);
             self.publish(|system, now, batch| {

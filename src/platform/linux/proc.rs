@@ -21,7 +21,7 @@ const LOCAL_FILESYSTEMS: &[&str] = &[
     "overlay", "squashfs", "tmpfs", "ubifs", "vfat", "xfs", "zfs",
 ];
 
-/// Processes listed at most, the oldest first: a machine with more is not told apart by its thousandth.
+/// Processes listed at most, those with the lowest numbers: it bounds what a reading costs.
 const PROCESSES_MAX: usize = 4096;
 
 /// Times of the processors.

@@ -172,7 +172,7 @@ impl Watch {
         let slow = self.slow.borrow_and_update().clone();
         let mut batch = StateBatch::new();
         self.kernel.run(slow.ethernet, &mut batch);
-        self.kernel.meet(&slow.neighbours, &mut batch);
+        self.kernel.meet(slow.neighbours, &mut batch);
         self.commit(&batch, self.clock.now());
     }
 

@@ -29,6 +29,7 @@ pub(crate) const PORT_FACTS: &[Row<Seen>] = &[
     Row("if-index", |seen| Some(Datum::Number(seen.link.index.into()))),
     Row("oper-state-last-changed", |seen| seen.changed.map(Datum::Time)),
     Row("statistics/counter-discontinuity-time", |seen| Some(Datum::Time(seen.since))),
+    Row("port-class", |seen| port_class(seen.ethernet.speed?).map(Datum::word)),
     Row("ethernet/oper-speed", |seen| seen.ethernet.speed.map(|speed| Datum::Number(speed.into()))),
     Row("ethernet/oper-duplex", |seen| {
         seen.ethernet.full_duplex.map(|full| Datum::word(if full { "full" } else { "half" }))
@@ -134,6 +135,20 @@ fn port_state(oper: Oper) -> &'static str {
         Oper::Testing => "diagnosing",
         Oper::Down | Oper::Dormant | Oper::NotPresent | Oper::LowerLayerDown => "down",
     }
+}
+
+fn port_class(speed: u32) -> Option<&'static str> {
+    Some(match speed {
+        100 => "fast-e",
+        1_000 => "gig-e",
+        10_000 => "xgig-e",
+        25_000 => "xxvgig-e",
+        40_000 => "xlgig-e",
+        50_000 => "lgig-e",
+        100_000 => "cgig-e",
+        400_000 => "cdgig-e",
+        _ => return None,
+    })
 }
 
 /// Up; or only the link is; or not even that.

@@ -40,7 +40,7 @@ pub(crate) const FILESYSTEM: &str = "nokia-state:state/system/filesystem";
 /// What the machine is.
 pub(crate) const SYSTEM_FACTS: &[Row<Machine>] = &[
     Row("oper-name", |machine| Some(Datum::Shared(&machine.hostname))),
-    Row("platform", |machine| machine.model.as_ref().map(Datum::Shared)),
+    Row("platform", |machine| Some(Datum::Shared(machine.model.as_ref().unwrap_or(&machine.architecture)))),
     Row("kernel-version", |machine| Some(Datum::Shared(&machine.kernel))),
     Row("base-mac-address", |machine| machine.base_mac.map(Datum::Mac)),
     Row("active-cpm-slot", |_| Some(Datum::word("A"))),
