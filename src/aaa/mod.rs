@@ -7,6 +7,6 @@ pub mod local;
 mod login;
 mod profile;
 
-pub use local::seal;
+pub use local::{HashError, NoSuchNode, Users, seal};
 pub use login::{Authenticator, Credentials, Fingerprint};
 pub use profile::{DefaultAction, Profile};
