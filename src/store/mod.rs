@@ -17,12 +17,12 @@ mod tree;
 mod validate;
 
 pub use commit::{Commit, Origin, Store};
-pub use config::{Author, CommitError, Committed, ConfigWriter};
+pub use config::{Author, CommitError, Committed, ConfigWriter, prepare};
 pub use delta::{Delta, DeltaItem, LeafChange};
-pub use journal::{Fingerprint, Journal, JournalError, PastCommit, Record, RowChange, Saved, Unfit};
-pub use validate::{Validator, Violation};
+pub use diff::{Difference, diff};
 pub use edit::{Content, Edit, EditError};
+pub use journal::{Fingerprint, Journal, JournalError, PastCommit, Record, RowChange, Saved, Unfit};
 pub use select::{Cursor, Found, instances};
 pub use state::{NotState, StateBatch, StateWriter};
-pub use diff::{Difference, diff};
 pub use tree::{Branch, Child, Entry, Leaf, List, Tree};
+pub use validate::{Validator, Violation};

@@ -9,10 +9,12 @@ use futures_util::Stream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Request, Status, Streaming};
 
-use super::{Gnmi, extensions, request::Paths};
+use super::request::Paths;
+use super::{Gnmi, extensions};
 use crate::admission::Caller;
 use crate::codec::{Encoded, Encoder, Encoding, Grouping};
 use crate::feed::Feed;
+use crate::path::RawPath;
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::subscribe_request::Request as Kind;
 use crate::rpc::status;
@@ -26,7 +28,8 @@ impl Gnmi {
     ) -> Result<Subscription, Status> {
         let user_changed = request.extensions().get::<Arc<Caller>>().map(|caller| caller.user_changed());
         let mut inbound = request.into_inner();
-        let first = inbound.message().await?.ok_or_else(|| status::message_order("Stream ended without a subscription"))?;
+        let first =
+            inbound.message().await?.ok_or_else(|| status::message_order("Stream ended without a subscription"))?;
         let Some(Kind::Subscribe(list)) = first.request else {
             return Err(status::message_order("No subscription exists yet: the first message must hold one"));
         };
@@ -34,8 +37,7 @@ impl Gnmi {
         let (plan, encoder) = self.plan(&list, depth)?;
         let parts = &self.parts;
         let mode = plan.mode;
-        let feed =
-            Feed::new(parts.store.clone(), Arc::new(plan), parts.capable.clone(), encoder, parts.clock.clone());
+        let feed = Feed::new(parts.store.clone(), Arc::new(plan), parts.capable.clone(), encoder, parts.clock.clone());
         let shutdown = Box::pin(parts.shutdown.clone().cancelled_owned());
         let user_changed = user_changed.map(|token| Box::pin(token.cancelled_owned()));
         Ok(Subscription { feed, inbound: Some(inbound), mode, shutdown, user_changed, ended: false })
@@ -51,14 +53,15 @@ impl Gnmi {
         };
         let empty = pb::Path::default();
         let asked: Vec<&pb::Path> =
-            list.subscription.iter().map(|subscription| subscription.path.as_ref().unwrap_or(&empty)).collect();
+            list.subscription.iter().map(|asked| asked.path.as_ref().unwrap_or(&empty)).collect();
+        // A list without subscriptions has no path at all, and the plan refuses it (SUB-003).
         let paths = Paths::decode(list.prefix.as_ref(), &asked)?;
-        let path_requests = list.subscription.iter().zip(paths.absolute);
+        let each = list.subscription.iter().zip(paths.absolute);
         let request = PlanRequest {
             mode,
             updates_only: list.updates_only,
             depth,
-            paths: path_requests.map(|(asked, path)| path_request(asked, path, mode)).collect::<Result<_, _>>()?,
+            paths: each.map(|(asked, path)| path_request(asked, path, mode)).collect::<Result<_, Status>>()?,
         };
         let tree = &self.parts.store.newest().tree;
         let plan = Plan::new(&request, &self.resolver(tree), &PlanRules::default());
@@ -67,19 +70,13 @@ impl Gnmi {
             ListMode::Once => Grouping::Whole { prefix: plan.common_branch(self.parts.store.schema()) },
             ListMode::Stream | ListMode::Poll => Grouping::PerBranch,
         };
-        let encoder = Encoder::new(
-            self.parts.wire.clone(),
-            encoding,
-            paths.form,
-            paths.target.as_deref(),
-            grouping,
-            self.parts.limits.subscribe_message_bytes,
-        );
-        Ok((plan, encoder))
+        let (wire, target) = (self.parts.wire.clone(), paths.target.as_deref());
+        let message_bytes_max = self.parts.limits.subscribe_message_bytes;
+        Ok((plan, Encoder::new(wire, encoding, paths.form, target, grouping, message_bytes_max)))
     }
 }
 
-fn path_request(asked: &pb::Subscription, path: crate::path::RawPath, list: ListMode) -> Result<PathRequest, Status> {
+fn path_request(asked: &pb::Subscription, path: RawPath, list: ListMode) -> Result<PathRequest, Status> {
     let mode = match pb::SubscriptionMode::try_from(asked.mode) {
         Ok(pb::SubscriptionMode::TargetDefined) => PathMode::TargetDefined,
         Ok(pb::SubscriptionMode::OnChange) => PathMode::OnChange,
