@@ -37,11 +37,13 @@ impl Kit {
 
     /// The schema node a keyless path names.
     pub(super) fn node(&self, text: &str) -> NodeId {
-        text.split('/').skip(1).fold(None, |parent, name| {
-            let (module, name) = name.split_once(':').map_or((None, name), |(module, name)| (Some(module), name));
-            self.schema.child(parent, module, name)
-        })
-        .unwrap_or_else(|| panic!("{text} is in the schema"))
+        text.split('/')
+            .skip(1)
+            .fold(None, |parent, name| {
+                let (module, name) = name.split_once(':').map_or((None, name), |(module, name)| (Some(module), name));
+                self.schema.child(parent, module, name)
+            })
+            .unwrap_or_else(|| panic!("{text} is in the schema"))
     }
 
     /// The value that a leaf makes of a text.

@@ -173,7 +173,8 @@ fn encodes_every_name() {
 #[test]
 fn writes_key_texts() {
     let kit = Kit::new();
-    for (path, text) in [("/test/types/int64", "-5"), ("/test/types/identity", "blue"), ("/test/types/decimal", "1.5")] {
+    for (path, text) in [("/test/types/int64", "-5"), ("/test/types/identity", "blue"), ("/test/types/decimal", "1.5")]
+    {
         let value = kit.value(kit.node(path), text);
         let mut bytes = Vec::new();
         put_key_text(&mut bytes, &value);

@@ -1,7 +1,7 @@
 //! The type map, and the wire bytes against the messages.
 
-use prost::Message;
 use proptest::prelude::*;
+use prost::Message;
 
 use super::*;
 use crate::codec::tests::Kit;
@@ -77,9 +77,8 @@ fn qualifies_foreign_identities() {
 fn maps_leaf_lists() {
     let kit = Kit::new();
     let typed = |value| pb::TypedValue { value: Some(value) };
-    let list = |members: Vec<Typed>| {
-        Typed::LeaflistVal(pb::ScalarArray { element: members.into_iter().map(typed).collect() })
-    };
+    let list =
+        |members: Vec<Typed>| Typed::LeaflistVal(pb::ScalarArray { element: members.into_iter().map(typed).collect() });
     let numbers = kit.node("/test/types/numbers");
     let value = Value::List([Value::Uint(2), Value::Uint(1)].into());
     check_value(&kit, numbers, &value, list(vec![Typed::UintVal(2), Typed::UintVal(1)]), "[2,1]", "[2,1]");
