@@ -1,5 +1,6 @@
 //! stub
-use super::{Delta,Tree}; use crate::time::Timestamp;
+use super::{Delta, Tree};
+use crate::time::Timestamp;
 /// stub
 #[derive(Debug)]
 pub struct Validator;
