@@ -33,7 +33,8 @@ fn embed_yang(out_dir: &Path) -> Result<(), Box<dyn Error>> {
         writeln!(text, "pub(super) const {list}: &[(&str, &str)] = &[")?;
         let mut files = Vec::new();
         for folder in folders.iter().map(|folder| root.join(folder)).filter(|folder| folder.is_dir()) {
-            files.extend(std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?.into_iter().map(|file| file.path()));
+            files
+                .extend(std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?.into_iter().map(|file| file.path()));
         }
         files.retain(|file| file.extension().is_some_and(|extension| extension == "yang"));
         files.sort();

@@ -27,16 +27,47 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("net", &["time", "admission"]),
     ("admission", &["time", "value", "schema", "path", "store", "aaa", "log"]),
     // Services.
-    (
-        "rpc",
-        &["time", "value", "schema", "path", "store", "telemetry", "aaa", "pb", "codec", "feed", "admission"],
-    ),
+    ("rpc", &["time", "value", "schema", "path", "store", "telemetry", "aaa", "pb", "codec", "feed", "admission"]),
     // Process.
     ("log", &["time"]),
-    ("config", &["time", "value", "schema", "path", "store", "platform", "net", "admission", "log", "rpc", "codec", "telemetry", "aaa"]),
+    (
+        "config",
+        &[
+            "time",
+            "value",
+            "schema",
+            "path",
+            "store",
+            "platform",
+            "net",
+            "admission",
+            "log",
+            "rpc",
+            "codec",
+            "telemetry",
+            "aaa",
+        ],
+    ),
     (
         "agent",
-        &["time", "value", "schema", "path", "store", "telemetry", "aaa", "platform", "pb", "codec", "feed", "net", "admission", "rpc", "log", "config"],
+        &[
+            "time",
+            "value",
+            "schema",
+            "path",
+            "store",
+            "telemetry",
+            "aaa",
+            "platform",
+            "pb",
+            "codec",
+            "feed",
+            "net",
+            "admission",
+            "rpc",
+            "log",
+            "config",
+        ],
     ),
     ("cli", &["agent", "config", "log", "aaa", "time"]),
 ];
@@ -81,7 +112,8 @@ fn imports_point_down() {
         let text = fs::read_to_string(&file).unwrap();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
             for used in line.split("crate::").skip(1) {
-                let name: String = used.chars().take_while(|&symbol| symbol.is_alphanumeric() || symbol == '_').collect();
+                let name: String =
+                    used.chars().take_while(|&symbol| symbol.is_alphanumeric() || symbol == '_').collect();
                 if !name.is_empty() && name != module && layers.contains_key(&*name) && !allowed.contains(&&*name) {
                     wrong.push(format!("{}:{}: '{module}' may not use '{name}'", file.display(), number + 1));
                 }

@@ -199,7 +199,7 @@ impl fmt::Display for RawPath {
 }
 
 /// Writes `[key=value]` with the value escaped.
-pub(super) fn write_key(f: &mut impl fmt::Write, key: &str, value: &str) -> fmt::Result {
+pub(crate) fn write_key(f: &mut impl fmt::Write, key: &str, value: &str) -> fmt::Result {
     write!(f, "[{key}=")?;
     for symbol in value.chars() {
         match symbol {

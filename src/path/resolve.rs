@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{DataPath, KeyMatch, Pattern, PatternStep, RawElem, RawPath, Step};
-use crate::schema::{Input, NodeId, Rule, Schema};
+use crate::schema::{Input, Module, NodeId, Rule, Schema};
 use crate::value::Value;
 
 /// Why a path means nothing in this schema. Each names the path and the rule.
@@ -122,8 +122,12 @@ impl Views {
 
     /// Whether a top-level node can be addressed. Models of neither family always can.
     pub fn shows(self, schema: &Schema, root: NodeId) -> bool {
-        let namespace = &schema.module(schema.node(root).module).namespace;
-        match Family::of(namespace) {
+        self.shows_module(schema.module(schema.node(root).module))
+    }
+
+    /// Whether a module can be addressed, and so is worth naming to a client.
+    pub fn shows_module(self, module: &Module) -> bool {
+        match Family::of(&module.namespace) {
             Family::Nokia => self.nokia,
             Family::OpenConfig => self.openconfig,
             Family::Other => true,
@@ -181,6 +185,13 @@ impl Resolver<'_> {
     /// The selection a delete names (SET-015).
     pub fn delete(&self, raw: &RawPath) -> Result<Vec<Pattern>, PathError> {
         Walk { resolver: self, raw, keys: Keys::Delete }.run().map(|found| found.into_iter().map(Pattern::new).collect())
+    }
+
+    /// The top-level nodes that the path's origin leaves and that are shown: what the root means with this origin
+    /// (SET-043).
+    pub fn roots(&self, raw: &RawPath) -> Result<Vec<NodeId>, PathError> {
+        let walk = Walk { resolver: self, raw, keys: Keys::Read };
+        walk.roots().map(|roots| roots.into_iter().filter(|&root| walk.shown(root)).collect())
     }
 
     /// The one place an update or replace names; a list without keys as last element is the list as a whole.
@@ -244,6 +255,11 @@ impl Walk<'_> {
                 return Err(self.unknown(position, elem));
             }
             trails = found;
+        }
+        if self.raw.origin.is_some() && trails.iter().all(Vec::is_empty) {
+            // The root of an origin is the top-level nodes it leaves (SET-043).
+            let shown = roots.iter().filter(|&&root| self.shown(root));
+            trails = shown.map(|&root| extended(&Trail::new(), root, self.open(root))).collect();
         }
         trails.sort();
         trails.dedup();

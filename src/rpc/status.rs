@@ -4,21 +4,28 @@
 //! error does not compile until somebody has chosen its code. Texts are one line of the form
 //! `SEVERITY: APPLICATION #number: path - reason` (LIM-013).
 
+use std::fmt::Display;
+
 use tonic::{Code, Status};
 
-use crate::codec::{EncodingError, PathDecodeError, SetError, SetErrorKind};
+use crate::codec::{EncodingError, OperationId, PathDecodeError, SetError, SetErrorKind};
 use crate::path::PathError;
 use crate::store::{CommitError, EditError};
 use crate::telemetry::PlanError;
 
 /// A status with the text form operators know.
-fn minor(code: Code, number: u16, text: impl std::fmt::Display) -> Status {
+fn minor(code: Code, number: u16, text: impl Display) -> Status {
     Status::new(code, format!("MINOR: MGMT_CORE #{number}: {text}"))
 }
 
-/// A path in a Get, Subscribe or delete.
+/// A path in a Get or Subscribe (gnmi-spec 3.3.4, 3.5.2.4).
 pub(super) fn path(error: &PathError) -> Status {
-    let (code, number) = match error {
+    let (code, number) = path_code(error);
+    minor(code, number, error)
+}
+
+fn path_code(error: &PathError) -> (Code, u16) {
+    match error {
         PathError::UnknownElement { .. } => (Code::InvalidArgument, 2201),
         PathError::Disabled { .. } => (Code::Unimplemented, 2201),
         PathError::UnknownOrigin { .. } => (Code::InvalidArgument, 2202),
@@ -31,8 +38,7 @@ pub(super) fn path(error: &PathError) -> Status {
         | PathError::WildcardInWrite { .. }
         | PathError::MissingKey { .. } => (Code::InvalidArgument, 2203),
         PathError::KeyValue { .. } => (Code::InvalidArgument, 2301),
-    };
-    minor(code, number, error)
+    }
 }
 
 /// A path that does not even decode.
@@ -45,12 +51,48 @@ pub(super) fn encoding(error: &EncodingError) -> Status {
     minor(Code::Unimplemented, 2204, error)
 }
 
+/// A data type outside the enum.
+pub(super) fn data_type(number: i32) -> Status {
+    minor(Code::InvalidArgument, 2205, format_args!("Data type {number} does not exist"))
+}
+
+/// A mode outside the enum (SUB-015).
+pub(super) fn mode(number: i32) -> Status {
+    minor(Code::InvalidArgument, 2205, format_args!("Subscription mode {number} does not exist"))
+}
+
+/// A place where nothing stands (GET-014).
+pub(super) fn not_found(path: &str) -> Status {
+    minor(Code::NotFound, 2208, format_args!("{path} - No data"))
+}
+
+/// A reply that would pass its limit (GET-010).
+pub(super) fn get_too_large(limit_bytes: usize) -> Status {
+    let text = format_args!("Response is larger than the limit of {limit_bytes} bytes - use Subscribe with mode ONCE");
+    minor(Code::ResourceExhausted, 2209, text)
+}
+
+/// A service that is administratively down.
+pub(super) fn disabled(service: &str, knob: &str) -> Status {
+    minor(Code::Unimplemented, 2210, format_args!("{service} is disabled - {knob}"))
+}
+
+/// An extension that changes what is asked, and that is not served.
+pub(super) fn extension(name: &str) -> Status {
+    minor(Code::Unimplemented, 2211, format_args!("Extension {name} is not supported"))
+}
+
+/// Depth where it means nothing (EXT-007).
+pub(super) fn depth_misplaced(rpc: &str) -> Status {
+    minor(Code::InvalidArgument, 2212, format_args!("Extension depth has no meaning in {rpc}"))
+}
+
 /// A subscription list.
 pub(super) fn plan(error: &PlanError) -> Status {
     match error {
         PlanError::Path(error) => path(error),
-        PlanError::Empty | PlanError::Duplicate { .. } => minor(Code::InvalidArgument, 2205, error),
-        PlanError::IntervalTooSmall { .. } => minor(Code::InvalidArgument, 2206, error),
+        PlanError::Empty | PlanError::Duplicate { .. } => minor(Code::InvalidArgument, 2206, error),
+        PlanError::IntervalTooSmall { .. } => minor(Code::InvalidArgument, 2301, error),
     }
 }
 
@@ -59,31 +101,50 @@ pub(super) fn message_order(text: &str) -> Status {
     minor(Code::InvalidArgument, 2207, text)
 }
 
-/// A Set request before it reaches the datastore.
+/// A Set request that does not become edits (gnmi-spec 3.4.7).
 pub(super) fn set(error: &SetError) -> Status {
-    let text = format!("{error} - gRPC: {}", error.operation);
-    match &error.kind {
-        // gnmi-spec 3.4.7: an unknown node to be written is NOT_FOUND (SET-026).
-        SetErrorKind::Path(PathError::UnknownElement { .. }) => minor(Code::NotFound, 2201, text),
-        SetErrorKind::Path(error) => {
-            let status = path(error);
-            Status::new(status.code(), format!("{} - gRPC: {}", status.message(), error_operation(&text)))
+    let (code, number) = match &error.kind {
+        // What is to be written and is not in the schema is NOT_FOUND (SET-026); a delete reads.
+        SetErrorKind::Path(PathError::UnknownElement { .. }) if !matches!(error.operation, OperationId::Delete(_)) => {
+            (Code::NotFound, 2201)
         }
-        SetErrorKind::Decode(_) => minor(Code::InvalidArgument, 2203, text),
-        SetErrorKind::Value { .. } => minor(Code::InvalidArgument, 2301, text),
-        SetErrorKind::NotConfigurable => minor(Code::InvalidArgument, 2302, text),
-        SetErrorKind::Unsupported { .. } => minor(Code::Unimplemented, 2204, text),
-    }
+        SetErrorKind::Path(error) => path_code(error),
+        SetErrorKind::Decode(_) => (Code::InvalidArgument, 2203),
+        SetErrorKind::Value { .. } => (Code::InvalidArgument, 2301),
+        SetErrorKind::NotConfigurable { .. } => (Code::InvalidArgument, 2302),
+        SetErrorKind::Unsupported { .. } => (Code::Unimplemented, 2204),
+    };
+    minor(code, number, format_args!("{error} - gRPC: {}", error.operation))
 }
 
-/// A commit that was refused.
-pub(super) fn commit(error: &CommitError) -> Status {
+/// A commit that was refused. `origins` names the operation behind each edit.
+pub(super) fn commit(error: &CommitError, origins: &[OperationId]) -> Status {
     match error {
-        CommitError::Edit { source: EditError::NotConfigurable { .. }, .. } => {
-            minor(Code::InvalidArgument, 2302, error)
+        CommitError::Edit { position, source } => {
+            let number = match source {
+                EditError::NotConfigurable { .. } => 2302,
+                EditError::KeyDelete { .. } => 2303,
+            };
+            let operation = origins.get(*position).copied().unwrap_or(OperationId::Request);
+            minor(Code::InvalidArgument, number, format_args!("{source} - gRPC: {operation}"))
         }
-        CommitError::Edit { source: EditError::KeyDelete { .. }, .. } => minor(Code::InvalidArgument, 2303, error),
+        // The request is well formed; it is the commit as a whole that fails (SET-029, C-19).
         CommitError::Constraints(_) => minor(Code::Aborted, 2304, error),
         CommitError::Journal(_) => minor(Code::Internal, 2305, error),
     }
+}
+
+/// A task of ours that ended in a panic. The panic itself is in the log.
+pub(super) fn internal(rpc: &str) -> Status {
+    minor(Code::Internal, 2001, format_args!("{rpc} failed inside the server"))
+}
+
+/// The daemon goes down (TLS-028).
+pub(super) fn shutting_down() -> Status {
+    Status::unavailable("INFO: MGMT_CORE #2003: Session terminated - server shutdown")
+}
+
+/// Another user came on the same session (AUTH-018).
+pub(super) fn user_changed() -> Status {
+    Status::cancelled("INFO: MGMT_CORE #2003: Subscription ended - the user of the session changed")
 }

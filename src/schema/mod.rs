@@ -6,8 +6,8 @@
 //! ([`libyang`]), never to look something up.
 
 mod accept;
-mod load;
 mod libyang;
+mod load;
 mod pattern;
 mod set;
 mod types;
@@ -122,6 +122,32 @@ pub struct CaseRef {
     pub is_default: bool,
 }
 
+/// A choice. Its number is its index among [`Schema::choices`].
+#[derive(Debug)]
+pub struct Choice {
+    /// Name of the choice.
+    pub name: Text,
+    /// The data node around it; none at the top.
+    pub parent: Option<NodeId>,
+    /// The case it lies in, when that is below the same data node.
+    pub within: Option<CaseRef>,
+    /// Whether some case has to have data.
+    pub mandatory: bool,
+    /// Its cases in schema order.
+    pub cases: Box<[Case]>,
+}
+
+/// A case of a choice, shorthand ones included.
+#[derive(Debug)]
+pub struct Case {
+    /// The number that [`CaseRef::case`] has.
+    pub number: u32,
+    /// Name of the case.
+    pub name: Text,
+    /// Leaves that have to exist once anything of the case does (RFC 7950 7.6.5).
+    pub mandatory: Box<[NodeId]>,
+}
+
 /// One data node.
 #[derive(Debug)]
 pub struct Node {
@@ -135,7 +161,8 @@ pub struct Node {
     pub kind: Kind,
     /// `config true`.
     pub config: bool,
-    /// `mandatory true` (leaf, choice members excluded) .
+    /// `mandatory true` of a leaf or anydata that is neither a key nor a member of a case; those of a case are in
+    /// [`Case::mandatory`].
     pub mandatory: bool,
     /// Whether the node carries a `when`, itself or by the uses, augment, choice or case around it.
     pub has_when: bool,
@@ -178,10 +205,11 @@ impl Node {
 pub struct Schema {
     nodes: Vec<Node>,
     modules: Vec<Module>,
-    roots: Box<[NodeId]>,
-    roots_by_name: Box<[NodeId]>,
+    choices: Vec<Choice>,
     /// By node: `config true` with a `config false` node below. See [`mixed`].
     mixed: Box<[bool]>,
+    roots: Box<[NodeId]>,
+    roots_by_name: Box<[NodeId]>,
 }
 
 impl Schema {
@@ -195,9 +223,14 @@ impl Schema {
         &self.modules[usize::from(id.0)]
     }
 
-    /// All implemented modules that define data, sorted by name.
+    /// All implemented modules, sorted by name: those that define data, and those that only change others.
     pub fn modules(&self) -> &[Module] {
         &self.modules
+    }
+
+    /// All choices, by number.
+    pub fn choices(&self) -> &[Choice] {
+        &self.choices
     }
 
     /// Top-level data nodes in module order.

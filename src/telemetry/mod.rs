@@ -11,3 +11,6 @@ mod sink;
 pub use engine::{Engine, Moment, Progress};
 pub use plan::{ListMode, PathMode, PathPlan, PathRequest, Plan, PlanError, PlanRequest, PlanRules};
 pub use sink::Sink;
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use crate::path::{PathError, Pattern, RawPath, Resolver};
+use crate::path::{KeyMatch, PathError, Pattern, RawPath, Resolver, Step};
+use crate::schema::Schema;
 
 /// Mode of the subscription list (gnmi-spec 3.5.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +151,31 @@ impl Plan {
             });
         }
         Ok(Self { mode: request.mode, updates_only: request.updates_only, depth: request.depth, paths })
+    }
+}
+
+impl Plan {
+    /// Steps to the deepest branch that everything selected lies in, as far as no key is open: the prefix that one
+    /// notification for all can have (C-21).
+    pub fn common_branch(&self, schema: &Schema) -> Vec<Step> {
+        let mut common: Option<Vec<Step>> = None;
+        for pattern in self.paths.iter().flat_map(|path| &path.patterns) {
+            let fixed: Vec<Step> = pattern
+                .steps()
+                .iter()
+                .map_while(|step| match &step.keys {
+                    KeyMatch::NotList if schema.node(step.node).is_terminal() => None,
+                    KeyMatch::NotList => Some(Step { node: step.node, key: None }),
+                    KeyMatch::Exact(key) => Some(Step { node: step.node, key: Some(key.clone()) }),
+                    KeyMatch::All | KeyMatch::Partial(_) => None,
+                })
+                .collect();
+            common = Some(match common {
+                None => fixed,
+                Some(common) => common.into_iter().zip(fixed).take_while(|(a, b)| a == b).map(|(a, _)| a).collect(),
+            });
+        }
+        common.unwrap_or_default()
     }
 }
 

@@ -1,140 +1,153 @@
 //! The Get RPC: one snapshot for the whole request, one Notification for each path (GET-003, GET-019).
 
+use std::ops::ControlFlow;
+
 use tonic::Status;
 
-use super::{Gnmi, extensions, request::Paths};
+use super::request::Paths;
+use super::{Gnmi, extensions};
 use crate::codec::{Encoding, Filter, PathForm, Shape, encode_path, typed_value, write_branch};
-use crate::path::{DataPath, Pattern, Step};
+use crate::path::{Pattern, RawPath, Resolver, Step};
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::get_request::DataType;
 use crate::pb::gnmi::typed_value::Value as Typed;
 use crate::rpc::status;
-use crate::schema::NodeId;
-use crate::store::{Commit, Cursor, Found, Leaf, instances};
+use crate::schema::{NodeId, Schema};
+use crate::store::{Cursor, Found, Leaf, Tree, instances};
 
 impl Gnmi {
     /// Answers a Get.
     pub(super) fn get(&self, request: &pb::GetRequest) -> Result<pb::GetResponse, Status> {
         let depth = extensions::depth(&request.extension)?;
         let encoding = Encoding::from_pb(request.encoding).map_err(|error| status::encoding(&error))?;
-        let filter = match DataType::try_from(request.r#type) {
-            Ok(DataType::All) => Filter::All,
-            Ok(DataType::Config) => Filter::Config,
-            // No model here annotates operational state, so OPERATIONAL is all state (C-14).
-            Ok(DataType::State | DataType::Operational) => Filter::State,
-            Err(_) => return Err(status::data_type(request.r#type)),
-        };
-        let paths = Paths::decode(request.prefix.as_ref(), &request.path.iter().collect::<Vec<_>>())?;
+        let filter = filter(request.r#type)?;
+        let Paths { absolute, form, target } =
+            Paths::decode(request.prefix.as_ref(), &request.path.iter().collect::<Vec<_>>())?;
         let commit = self.parts.store.newest();
         let resolver = self.resolver(&commit.tree);
         let mut reply = Reply {
-            gnmi: self,
-            commit: &commit,
+            schema: resolver.schema,
+            tree: &commit.tree,
             shape: Shape { ietf: encoding == Encoding::JsonIetf, filter, depth, views: resolver.views },
             encoding,
-            form: paths.form,
-            prefix: paths.reply_prefix(),
-            bytes: 0,
+            form,
+            room: self.parts.limits.get_response_bytes,
+            limit: self.parts.limits.get_response_bytes,
+            updates: Vec::new(),
         };
-        let time = self.parts.clock.now().nanos();
-        let mut notification = Vec::with_capacity(paths.absolute.len());
-        for raw in &paths.absolute {
-            let patterns = resolver.read(raw).map_err(|error| status::path(&error))?;
-            let mut updates = Vec::new();
-            for pattern in &patterns {
-                reply.values(pattern, &mut updates)?;
-            }
-            if updates.is_empty()
-                && let [pattern] = &*patterns
-                && pattern.as_data_path().is_some_and(|path| !path.steps().is_empty() && !commit.tree.exists(&path))
-            {
-                return Err(status::not_found(&raw.to_string()));
-            }
-            notification.push(pb::Notification {
-                timestamp: time,
-                prefix: reply.prefix.clone(),
-                update: updates,
-                ..pb::Notification::default()
-            });
+        let prefix = target.map(|target| pb::Path { target, ..pb::Path::default() });
+        let timestamp = self.parts.clock.now().nanos();
+        let mut notification = Vec::with_capacity(absolute.len());
+        for raw in &absolute {
+            let update = reply.path(&resolver, raw)?;
+            notification.push(pb::Notification { timestamp, prefix: prefix.clone(), update, ..Default::default() });
         }
-        Ok(pb::GetResponse { notification, ..pb::GetResponse::default() })
+        Ok(pb::GetResponse { notification, ..Default::default() })
     }
 }
 
-/// What the values of one reply share.
+/// No model here marks operational state, so OPERATIONAL is all state (C-14).
+fn filter(data_type: i32) -> Result<Filter, Status> {
+    match DataType::try_from(data_type) {
+        Ok(DataType::All) => Ok(Filter::All),
+        Ok(DataType::Config) => Ok(Filter::Config),
+        Ok(DataType::State) => Ok(Filter::State),
+        Ok(DataType::Operational) => Ok(Filter::Operational),
+        Err(_) => Err(status::data_type(data_type)),
+    }
+}
+
+/// A reply in the making.
 struct Reply<'a> {
-    gnmi: &'a Gnmi,
-    commit: &'a Commit,
+    schema: &'a Schema,
+    tree: &'a Tree,
     shape: Shape,
     encoding: Encoding,
     form: PathForm,
-    prefix: Option<pb::Path>,
-    /// Bytes of values so far, held against the limit (GET-010).
-    bytes: usize,
+    /// Bytes of values that may still be added (GET-010).
+    room: usize,
+    limit: usize,
+    updates: Vec<pb::Update>,
 }
 
 impl Reply<'_> {
-    fn values(&mut self, pattern: &Pattern, updates: &mut Vec<pb::Update>) -> Result<(), Status> {
-        if self.encoding == Encoding::Proto {
-            return self.leaves(pattern, updates);
+    /// The updates for one path of the request.
+    fn path(&mut self, resolver: &Resolver<'_>, raw: &RawPath) -> Result<Vec<pb::Update>, Status> {
+        let patterns = resolver.read(raw).map_err(|error| status::path(&error))?;
+        for pattern in &patterns {
+            match self.encoding {
+                Encoding::Proto => self.leaves(pattern)?,
+                Encoding::Json | Encoding::JsonIetf => self.subtrees(pattern)?,
+            }
         }
+        // A wildcard that matches nothing is an answer, a place that does not exist is an error (GET-014, C-17).
+        if self.updates.is_empty()
+            && let [pattern] = &*patterns
+            && pattern.as_data_path().is_some_and(|path| !self.tree.exists(&path))
+        {
+            return Err(status::not_found(&raw.to_string()));
+        }
+        Ok(std::mem::take(&mut self.updates))
+    }
+
+    /// JSON: one update for each place, holding all below it (GET-013, GET-017).
+    fn subtrees(&mut self, pattern: &Pattern) -> Result<(), Status> {
         let mut result = Ok(());
-        instances(&self.commit.tree, pattern, &mut |at, found| {
-            if result.is_ok() {
-                result = self.subtree(at, found, updates);
+        instances(self.tree, pattern, &mut |at, found| {
+            if result.is_ok()
+                && let Some(value) = self.subtree(at, found)
+            {
+                result = self.push(at, value);
             }
         });
         result
     }
 
-    /// JSON: one update for each place, holding all below it (GET-017).
-    fn subtree(&mut self, at: &[Step], found: Found<'_>, updates: &mut Vec<pb::Update>) -> Result<(), Status> {
-        let schema = self.gnmi.parts.store.schema();
+    /// The value at one place; none when the data type asked for leaves nothing of it (GET-006).
+    fn subtree(&self, at: &[Step], found: Found<'_>) -> Option<pb::TypedValue> {
         let node = at.last().map(|step| step.node);
-        let value = match (found, node) {
-            (Found::Leaf(leaf), Some(node)) => {
-                if !self.shape.filter.admits(schema.node(node)) {
-                    return Ok(());
-                }
-                typed_value(schema, node, &leaf.value, self.encoding)
-            }
-            (Found::Branch(branch), _) => {
+        match (found, node) {
+            (Found::Leaf(leaf), Some(node)) => self
+                .shape
+                .filter
+                .admits(self.schema.node(node))
+                .then(|| typed_value(self.schema, node, &leaf.value, self.encoding)),
+            (Found::Leaf(_), None) => None,
+            (Found::Branch(branch), node) => {
                 let mut json = Vec::new();
-                if !write_branch(schema, node, branch, &self.shape, &mut json) {
-                    return Ok(());
-                }
-                let json = json.into();
-                pb::TypedValue { value: Some(if self.shape.ietf { Typed::JsonIetfVal(json) } else { Typed::JsonVal(json) }) }
+                write_branch(self.schema, node, branch, &self.shape, &mut json).then(|| {
+                    let value = if self.shape.ietf { Typed::JsonIetfVal(json.into()) } else { Typed::JsonVal(json.into()) };
+                    pb::TypedValue { value: Some(value) }
+                })
             }
-            (Found::Leaf(_), None) => return Ok(()),
-        };
-        self.push(at, value, updates)
+        }
     }
 
     /// PROTO: one update for each leaf (GET-024, C-18).
-    fn leaves(&mut self, pattern: &Pattern, updates: &mut Vec<pb::Update>) -> Result<(), Status> {
-        let schema = self.gnmi.parts.store.schema().clone();
-        let commit = self.commit;
+    fn leaves(&mut self, pattern: &Pattern) -> Result<(), Status> {
+        let deepest = self.shape.depth.map(|depth| pattern.steps().len() + depth as usize - 1);
+        let tree = self.tree;
         let mut result = Ok(());
         let mut each = |at: &[Step], node: NodeId, leaf: &Leaf| {
-            let deep = self.shape.depth.is_some_and(|depth| at.len() + 1 > pattern.steps().len() + depth as usize);
-            if result.is_ok() && !deep && self.shape.filter.admits(schema.node(node)) && self.shape.shows(&schema, at, node) {
-                let path = DataPath::new(at).child(node, None);
-                result = self.push(path.steps(), typed_value(&schema, node, &leaf.value, self.encoding), updates);
+            let shown = self.shape.filter.admits(self.schema.node(node))
+                && deepest.is_none_or(|deepest| at.len() <= deepest)
+                && self.shape.shows(self.schema, at, node);
+            if result.is_ok() && shown {
+                let path: Vec<Step> = at.iter().cloned().chain([Step { node, key: None }]).collect();
+                let value = typed_value(self.schema, node, &leaf.value, self.encoding);
+                result = self.push(&path, value);
             }
         };
-        Cursor::new().read(&commit.tree, pattern, &mut each, &mut || std::ops::ControlFlow::Continue(()));
+        Cursor::new().read(tree, pattern, &mut each, &mut || ControlFlow::Continue(()));
         result
     }
 
-    fn push(&mut self, at: &[Step], value: pb::TypedValue, updates: &mut Vec<pb::Update>) -> Result<(), Status> {
-        let limit = self.gnmi.parts.limits.get_response_bytes;
-        self.bytes += prost::Message::encoded_len(&value);
-        if self.bytes > limit {
-            return Err(status::get_too_large(limit));
-        }
-        let path = encode_path(self.gnmi.parts.store.schema(), at, self.form);
-        updates.push(pb::Update { path: Some(path), val: Some(value), ..pb::Update::default() });
+    fn push(&mut self, at: &[Step], value: pb::TypedValue) -> Result<(), Status> {
+        let path = encode_path(self.schema, at, self.form);
+        let update = pb::Update { path: Some(path), val: Some(value), ..pb::Update::default() };
+        let bytes = prost::Message::encoded_len(&update);
+        self.room = self.room.checked_sub(bytes).ok_or_else(|| status::get_too_large(self.limit))?;
+        self.updates.push(update);
         Ok(())
     }
 }

@@ -84,7 +84,7 @@ impl Gnmi {
 }
 
 #[tonic::async_trait]
-impl crate::pb::server::GnmiService for Gnmi {
+impl crate::pb::GnmiService for Gnmi {
     async fn capabilities(
         &self,
         request: Request<pb::CapabilityRequest>,

@@ -7,7 +7,7 @@ use tonic::{Request, Status};
 use super::{Gnmi, extensions};
 use crate::aaa;
 use crate::admission::Caller;
-use crate::codec::{SetOperation, decode_set};
+use crate::codec::{OperationId, SetOperation, decode_set};
 use crate::pb::gnmi as pb;
 use crate::rpc::status;
 use crate::store::Author;
@@ -32,6 +32,8 @@ impl Gnmi {
         if operations.is_empty() {
             return Ok(response); // SET-010
         }
+        let origins: Vec<OperationId> =
+            operations.iter().flat_map(|operation| operation.edits.iter().map(|_| operation.id)).collect();
         let mut edits: Vec<_> = operations.into_iter().flat_map(SetOperation::into_edits).collect();
         let parts = Arc::clone(&self.parts);
         // Hashing passwords and waiting for the disk both block.
@@ -41,7 +43,7 @@ impl Gnmi {
         });
         match committed.await {
             Ok(Ok(_)) => Ok(response),
-            Ok(Err(error)) => Err(status::commit(&error)),
+            Ok(Err(error)) => Err(status::commit(&error, &origins)),
             Err(_) => Err(status::internal("Set")),
         }
     }

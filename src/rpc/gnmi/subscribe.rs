@@ -9,10 +9,12 @@ use futures_util::Stream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Request, Status, Streaming};
 
-use super::{Gnmi, extensions, request::Paths};
+use super::request::Paths;
+use super::{Gnmi, extensions};
 use crate::admission::Caller;
 use crate::codec::{Encoded, Encoder, Encoding, Grouping};
 use crate::feed::Feed;
+use crate::path::RawPath;
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::subscribe_request::Request as Kind;
 use crate::rpc::status;
@@ -51,14 +53,15 @@ impl Gnmi {
         };
         let empty = pb::Path::default();
         let asked: Vec<&pb::Path> =
-            list.subscription.iter().map(|subscription| subscription.path.as_ref().unwrap_or(&empty)).collect();
+            list.subscription.iter().map(|asked| asked.path.as_ref().unwrap_or(&empty)).collect();
+        // A list without subscriptions has no path at all, and the plan refuses it (SUB-003).
         let paths = Paths::decode(list.prefix.as_ref(), &asked)?;
-        let path_requests = list.subscription.iter().zip(paths.absolute);
+        let each = list.subscription.iter().zip(paths.absolute);
         let request = PlanRequest {
             mode,
             updates_only: list.updates_only,
             depth,
-            paths: path_requests.map(|(asked, path)| path_request(asked, path, mode)).collect::<Result<_, _>>()?,
+            paths: each.map(|(asked, path)| path_request(asked, path, mode)).collect::<Result<_, Status>>()?,
         };
         let tree = &self.parts.store.newest().tree;
         let plan = Plan::new(&request, &self.resolver(tree), &PlanRules::default());
@@ -67,19 +70,13 @@ impl Gnmi {
             ListMode::Once => Grouping::Whole { prefix: plan.common_branch(self.parts.store.schema()) },
             ListMode::Stream | ListMode::Poll => Grouping::PerBranch,
         };
-        let encoder = Encoder::new(
-            self.parts.wire.clone(),
-            encoding,
-            paths.form,
-            paths.target.as_deref(),
-            grouping,
-            self.parts.limits.subscribe_message_bytes,
-        );
-        Ok((plan, encoder))
+        let (wire, target) = (self.parts.wire.clone(), paths.target.as_deref());
+        let message_bytes_max = self.parts.limits.subscribe_message_bytes;
+        Ok((plan, Encoder::new(wire, encoding, paths.form, target, grouping, message_bytes_max)))
     }
 }
 
-fn path_request(asked: &pb::Subscription, path: crate::path::RawPath, list: ListMode) -> Result<PathRequest, Status> {
+fn path_request(asked: &pb::Subscription, path: RawPath, list: ListMode) -> Result<PathRequest, Status> {
     let mode = match pb::SubscriptionMode::try_from(asked.mode) {
         Ok(pb::SubscriptionMode::TargetDefined) => PathMode::TargetDefined,
         Ok(pb::SubscriptionMode::OnChange) => PathMode::OnChange,

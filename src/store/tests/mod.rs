@@ -1,7 +1,7 @@
 //! The laws of the datastore, tested by property on the module `store-laws`.
 
 mod laws;
-mod model;
+pub(super) mod model;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,0 +1,111 @@
+//! One run: how thorough it is, what it has measured so far, and the order of its workloads.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::Result;
+use crate::client::{Session, Target};
+use crate::daemon::{Home, Sim, load};
+use crate::floor;
+use crate::process::{Cores, Server, free_address};
+use crate::report::{Goal, print_goals};
+use crate::{w1, w3, w4, w9};
+
+/// How thorough a run is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// Repetitions of which the median is taken.
+    pub(crate) repeats: usize,
+    /// Length of each repetition of a streaming workload.
+    pub(crate) window: Duration,
+    /// Length of each series of unary calls.
+    pub(crate) calls: Duration,
+    /// Longest list of W4, in entries.
+    pub(crate) entries_max: usize,
+    /// Entries that the memory of a leaf is measured with.
+    pub(crate) memory_entries: usize,
+}
+
+impl Budget {
+    /// Under five minutes.
+    pub(crate) const DEFAULT: Self = Self {
+        repeats: 3,
+        window: Duration::from_millis(1500),
+        calls: Duration::from_millis(1500),
+        entries_max: 10_000,
+        memory_entries: w1::ENTRIES,
+    };
+
+    /// Under a minute: for a look, not for a record.
+    pub(crate) const QUICK: Self =
+        Self { repeats: 1, window: Duration::from_millis(500), calls: Duration::from_millis(250), ..Self::DEFAULT };
+
+    /// With lists of 1,000,000 leaves.
+    pub(crate) const LONG: Self = Self { repeats: 5, entries_max: 100_000, memory_entries: 100_000, ..Self::DEFAULT };
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) cores: Cores,
+    pub(crate) budget: Budget,
+    /// What is printed at the end.
+    pub(crate) goals: Vec<Goal>,
+}
+
+impl Bench {
+    /// Runs every workload. One that fails is named, and does not keep the others from running.
+    pub(crate) async fn run(budget: Budget) -> Result<()> {
+        let started = Instant::now();
+        let mut bench = Self { cores: Cores::choose()?, budget, goals: Vec::new() };
+        println!("{}; {}", bench.cores, kernel());
+        let fsync = floor::fsync(200)?;
+        println!("fsync of a 4 KiB page: {} us, p99 {}", fsync, crate::stats::Figure(fsync.p99()));
+
+        let outcomes = [
+            ("W9", w9::run(&mut bench).await),
+            ("W4", w4::run(&mut bench).await),
+            ("W1", bench.run_w1().await),
+            ("W3", w3::run(&mut bench).await),
+        ];
+        bench.goals.sort_by_key(|goal| goal.id);
+        print_goals(&bench.goals);
+        println!("Took {:.0} s.", started.elapsed().as_secs_f64());
+        let failed: Vec<_> = outcomes
+            .into_iter()
+            .filter_map(|(workload, outcome)| Some(format!("{workload} was not measured: {}", outcome.err()?)))
+            .collect();
+        if failed.is_empty() { Ok(()) } else { Err(failed.join("\n").into()) }
+    }
+
+    async fn run_w1(&mut self) -> Result<()> {
+        let home = Home::new()?;
+        let mut daemon = home.start(Sim::default(), self.cores)?;
+        let (mut session, _) = daemon.ready().await?;
+        load(&mut session, 0, w1::ENTRIES).await?;
+        drop(session);
+        w1::run(self, &daemon).await?;
+        daemon.stop().await?;
+        Ok(())
+    }
+
+    /// Starts a bare tonic server and waits for it.
+    pub(crate) async fn reference(&self, arguments: &[&str]) -> Result<(Server, Session)> {
+        let mut server = self.start_reference(arguments)?;
+        let (session, _) = server.ready().await?;
+        Ok((server, session))
+    }
+
+    /// Starts a bare tonic server.
+    pub(crate) fn start_reference(&self, arguments: &[&str]) -> Result<Server> {
+        let address = free_address()?.to_string();
+        let target = Target::plain(&address)?;
+        let mut command = Command::new(std::env::current_exe()?);
+        Server::start(command.args(["reference", "--listen", &address]).args(arguments), target, self.cores)
+    }
+}
+
+fn kernel() -> String {
+    let name = rustix::system::uname();
+    [name.sysname(), name.release(), name.machine()].map(|part| part.to_string_lossy()).join(" ")
+}

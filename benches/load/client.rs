@@ -1,0 +1,199 @@
+//! The load client: unary calls, and any number of subscriptions over any number of connections, counted and not decoded.
+//!
+//! It runs on one thread. It knows nothing of the server but gNMI, so the same client measures the daemon, the bare
+//! tonic references and any other gNMI target.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use tokio::task::JoinSet;
+use tokio_stream::StreamExt;
+use tonic::client::Grpc;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Request, Streaming};
+
+use crate::Result;
+use crate::wire::{Counting, Seen, Verbatim};
+
+/// How long a server may be silent before its sync response, or before it ends a ONCE.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// Where to connect and as whom.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    endpoint: Endpoint,
+    login: Option<(MetadataValue<Ascii>, MetadataValue<Ascii>)>,
+}
+
+impl Target {
+    /// A plaintext target, `host:port`.
+    pub(crate) fn plain(address: &str) -> Result<Self> {
+        Ok(Self { endpoint: Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true), login: None })
+    }
+
+    /// A TLS target whose certificate chains to `ca` (PEM) and carries `name`.
+    pub(crate) fn tls(address: &str, ca: Vec<u8>, name: &str) -> Result<Self> {
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca)).domain_name(name);
+        let endpoint = Endpoint::from_shared(format!("https://{address}"))?.tcp_nodelay(true).tls_config(tls)?;
+        Ok(Self { endpoint, login: None })
+    }
+
+    /// With `username` and `password` in the metadata of each RPC.
+    pub(crate) fn login(self, username: &str, password: &str) -> Result<Self> {
+        Ok(Self { login: Some((username.parse()?, password.parse()?)), ..self })
+    }
+
+    /// One connection.
+    pub(crate) async fn connect(&self) -> Result<Session> {
+        let channel = self.endpoint.connect().await?;
+        let grpc = Grpc::new(channel).max_decoding_message_size(usize::MAX);
+        Ok(Session { grpc, target: self.clone() })
+    }
+}
+
+/// One connection; clones share it.
+#[derive(Clone)]
+pub(crate) struct Session {
+    grpc: Grpc<Channel>,
+    target: Target,
+}
+
+impl Session {
+    /// Calls Capabilities; the encoded reply.
+    pub(crate) async fn capabilities(&mut self) -> Result<Bytes> {
+        self.unary("/gnmi.gNMI/Capabilities", Bytes::new()).await
+    }
+
+    /// Calls Get with an encoded request; the encoded reply.
+    pub(crate) async fn get(&mut self, request: Bytes) -> Result<Bytes> {
+        self.unary("/gnmi.gNMI/Get", request).await
+    }
+
+    /// Calls Set with an encoded request; the encoded reply.
+    pub(crate) async fn set(&mut self, request: Bytes) -> Result<Bytes> {
+        self.unary("/gnmi.gNMI/Set", request).await
+    }
+
+    /// Opens one subscription. The request side stays open, as most collectors leave it.
+    pub(crate) async fn subscribe(&mut self, request: Bytes) -> Result<Streaming<Seen>> {
+        self.grpc.ready().await?;
+        let requests = tokio_stream::once(request).chain(tokio_stream::pending());
+        let request = self.request(requests);
+        let path = PathAndQuery::from_static("/gnmi.gNMI/Subscribe");
+        Ok(self.grpc.streaming(request, path, Counting).await?.into_inner())
+    }
+
+    async fn unary(&mut self, path: &'static str, message: Bytes) -> Result<Bytes> {
+        self.grpc.ready().await?;
+        let request = self.request(message);
+        Ok(self.grpc.unary(request, PathAndQuery::from_static(path), Verbatim).await?.into_inner())
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        if let Some((username, password)) = &self.target.login {
+            request.metadata_mut().insert("username", username.clone());
+            request.metadata_mut().insert("password", password.clone());
+        }
+        request
+    }
+}
+
+/// When a subscription of the load client ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ends {
+    /// When the server ends it: ONCE.
+    ByServer,
+    /// This long after the sync response.
+    After(Duration),
+}
+
+/// What a set of subscriptions received.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) messages: u64,
+    pub(crate) leaves: u64,
+    pub(crate) deletes: u64,
+    pub(crate) bytes: u64,
+    /// Sync responses, one per subscription that came that far.
+    pub(crate) syncs: u64,
+    /// Receive time minus notification timestamp of each notification after the sync response.
+    pub(crate) latencies: Vec<Duration>,
+    /// From the first request to the last message of the slowest subscription.
+    pub(crate) wall: Duration,
+}
+
+impl Totals {
+    fn count(&mut self, seen: &Seen) {
+        self.bytes += seen.bytes as u64;
+        self.leaves += seen.leaves;
+        self.deletes += seen.deletes;
+        self.messages += 1;
+        match seen.stamp {
+            None => self.syncs += 1,
+            Some(stamp) if self.syncs > 0 => self.latencies.push(seen.received.since(stamp)),
+            Some(_) => {}
+        }
+    }
+
+    /// Adds what another subscription received.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.leaves += other.leaves;
+        self.deletes += other.deletes;
+        self.bytes += other.bytes;
+        self.syncs += other.syncs;
+        self.latencies.extend(other.latencies);
+        self.wall = self.wall.max(other.wall);
+    }
+}
+
+/// Runs `streams` identical subscriptions at the same time, spread over the connections in `sessions`.
+pub(crate) async fn subscribe_all(sessions: &[Session], request: &Bytes, streams: usize, ends: Ends) -> Result<Totals> {
+    let started = Instant::now();
+    let mut running = JoinSet::new();
+    for session in sessions.iter().cycle().take(streams) {
+        running.spawn(subscribe_one(session.clone(), request.clone(), ends));
+    }
+    let mut totals = Totals::default();
+    while let Some(one) = running.join_next().await {
+        totals.add(one??);
+    }
+    totals.wall = started.elapsed();
+    Ok(totals)
+}
+
+/// Runs one subscription to its end. One that is silent for too long before that is an error.
+pub(crate) async fn subscribe_one(mut session: Session, request: Bytes, ends: Ends) -> Result<Totals> {
+    let started = Instant::now();
+    let mut totals = Totals::default();
+    let mut stream = session.subscribe(request).await?;
+    let mut end = None;
+    loop {
+        let until = end.unwrap_or_else(|| Instant::now() + SILENCE_MAX);
+        match tokio::time::timeout_at(until.into(), stream.next()).await {
+            Ok(Some(seen)) => {
+                let seen = seen?;
+                totals.count(&seen);
+                if let (Ends::After(time), true) = (ends, seen.is_sync()) {
+                    end = Some(Instant::now() + time);
+                }
+            }
+            Err(_) if end.is_none() => return Err(format!("no message for {SILENCE_MAX:?} before the end").into()),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    totals.wall = started.elapsed();
+    Ok(totals)
+}
+
+/// Opens `count` connections.
+pub(crate) async fn connect_all(target: &Target, count: usize) -> Result<Vec<Session>> {
+    let mut sessions = Vec::with_capacity(count);
+    for _ in 0..count {
+        sessions.push(target.connect().await?);
+    }
+    Ok(sessions)
+}

@@ -1,0 +1,134 @@
+//! The daemon under measurement: the release binary of this build, with a configuration and data directory of its own.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::Result;
+use crate::client::{Session, Target};
+use crate::process::{Cores, Server, free_address};
+use crate::request;
+
+/// Counters of each entry of `/test/bulk`.
+pub(crate) const LEAVES_PER_ENTRY: usize = 10;
+
+/// Entries sent in one Set: about 170 kB of JSON.
+const ENTRIES_PER_SET: usize = 1_000;
+
+/// Simulated ports, and how many of their state changes are committed each second.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sim {
+    pub(crate) ports: usize,
+    pub(crate) event_rate: u32,
+}
+
+/// A data directory, which outlives the daemons that are started on it one after another. It lies in the target
+/// directory and not in /tmp, which may be memory and would make every fsync free.
+#[derive(Debug)]
+pub(crate) struct Home(TempDir);
+
+impl Home {
+    /// An empty one.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self(TempDir::with_prefix_in("load-", scratch())?))
+    }
+
+    /// Starts a daemon on it.
+    pub(crate) fn start(&self, sim: Sim, cores: Cores) -> Result<Server> {
+        let address = free_address()?;
+        let config = self.0.path().join("ganymede.toml");
+        fs::write(&config, configuration(&self.0.path().join("data"), address.port(), sim)?)?;
+        let target = Target::plain(&address.to_string())?.login("admin", "admin")?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ganymede"));
+        Server::start(command.arg("run").arg("--config").arg(config), target, cores)
+    }
+}
+
+/// Where benchmarks keep their files.
+pub(crate) fn scratch() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// Path of one entry, or with `*` of all.
+pub(crate) fn entry_path(name: &str) -> String {
+    format!("/test/bulk/entry[name={name}]")
+}
+
+/// Name of an entry.
+pub(crate) fn entry_name(number: usize) -> String {
+    format!("e{number:07}")
+}
+
+/// Grows the list from `from` to `to` entries.
+pub(crate) async fn load(session: &mut Session, from: usize, to: usize) -> Result<()> {
+    for start in (from..to).step_by(ENTRIES_PER_SET) {
+        let json = entries_json(start..to.min(start + ENTRIES_PER_SET))?;
+        session.set(request::set("/test/bulk", json)?).await?;
+    }
+    Ok(())
+}
+
+fn entries_json(numbers: std::ops::Range<usize>) -> Result<String> {
+    let mut json = String::from(r#"{"entry":["#);
+    for number in numbers {
+        if !json.ends_with('[') {
+            json.push(',');
+        }
+        write!(json, r#"{{"name":"{}""#, entry_name(number))?;
+        for counter in 0..LEAVES_PER_ENTRY {
+            write!(json, r#","c{counter}":"{}""#, 1_000_000_000_000 + number * LEAVES_PER_ENTRY + counter)?;
+        }
+        json.push('}');
+    }
+    json.push_str("]}");
+    Ok(json)
+}
+
+fn configuration(data_dir: &Path, port: u16, sim: Sim) -> Result<String> {
+    let data_dir = data_dir.to_str().ok_or("the target directory's name is not UTF-8")?;
+    let Sim { ports, event_rate } = sim;
+    // A rate of zero is left out, as an operator would.
+    let event_rate = if event_rate == 0 { String::new() } else { format!("event-rate = {event_rate}") };
+    Ok(format!(
+        r#"
+data-dir = {data_dir:?}
+
+[listen]
+address = "127.0.0.1"
+port = {port}
+
+[log]
+level = "warn"
+
+[yang]
+test-modules = true
+
+[platform.linux]
+enabled = false
+
+[platform.sim]
+ports = {ports}
+{event_rate}
+
+[configure.system]
+name = "bench"
+
+[configure.system.grpc]
+admin-state = "enable"
+allow-unsecure-connection = true
+
+[[configure.system.security.user-params.local-user.user]]
+user-name = "admin"
+password = "admin"
+access.grpc = true
+console.member = ["administrative"]
+
+[[configure.system.security.aaa.local-profiles.profile]]
+user-profile-name = "administrative"
+default-action = "permit-all"
+"#
+    ))
+}

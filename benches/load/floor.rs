@@ -1,0 +1,46 @@
+//! The floors that are not gRPC: what this disk takes for an fsync, and what this allocator takes for a leaf.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::hint::black_box;
+use std::io::Write;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::Result;
+use crate::daemon::{LEAVES_PER_ENTRY, entry_name, entry_path, scratch};
+use crate::process::Usage;
+use crate::stats::Samples;
+
+/// Microseconds from the write of one 4 KiB page to the end of its fsync, in the directory that the daemon's data is in.
+pub(crate) fn fsync(rounds: usize) -> Result<Samples> {
+    let mut file = tempfile::tempfile_in(scratch())?;
+    let mut durations = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
+        let started = Instant::now();
+        file.write_all(&[0x5a; 4096])?;
+        File::sync_data(&file)?;
+        durations.push(started.elapsed());
+    }
+    Ok(Samples::micros(durations))
+}
+
+/// Bytes a leaf takes in a map from path text to number, measured in a process of its own so that nothing else moves.
+pub(crate) fn map_bytes_per_leaf(leaves: usize) -> Result<f64> {
+    let output = Command::new(std::env::current_exe()?).args(["map", &leaves.to_string()]).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+}
+
+/// The child of [`map_bytes_per_leaf`]: prints the figure.
+pub(crate) fn print_map_bytes(leaves: usize) -> Result<()> {
+    let before = Usage::own().resident_bytes()?;
+    let map: BTreeMap<String, u64> = (0..leaves)
+        .map(|leaf| {
+            let entry = entry_path(&entry_name(leaf / LEAVES_PER_ENTRY));
+            (format!("{entry}/c{}", leaf % LEAVES_PER_ENTRY), leaf as u64)
+        })
+        .collect();
+    let after = Usage::own().resident_bytes()?;
+    println!("{}", (after - before) / black_box(&map).len() as f64);
+    Ok(())
+}

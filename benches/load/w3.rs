@@ -1,0 +1,163 @@
+//! W3: how long after a change an ON_CHANGE subscriber has it: receive time minus timestamp of the notification.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use ganymede::pb::gnmi::Encoding;
+use tokio::task::JoinSet;
+
+use crate::Result;
+use crate::bench::Bench;
+use crate::client::{Ends, Session, connect_all, subscribe_all, subscribe_one};
+use crate::daemon::{Home, Sim};
+use crate::process::Server;
+use crate::report::{Basis, Goal, Table};
+use crate::request::Subscribe;
+use crate::stats::{Figure, Samples};
+use crate::w1::{self, PORT_STATISTICS};
+use crate::w4::{UNARY_STATED, bare_unary};
+
+/// The leaf that the simulated platform toggles, port after port.
+const TOGGLED: &str = "/state/port[port-id=*]/oper-state";
+
+/// Changes a second that the goals are stated at.
+const GOAL_RATE: u32 = 1_000;
+
+/// Subscribers that synchronise beside the measured one.
+const SYNCING: usize = 8;
+
+/// Measures every rate, and the synchronising neighbours at [`GOAL_RATE`].
+pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
+    let mut table = Table::new(&["", "changes/s", "subscribers", "p50 us", "p99 us", "max us", "received/s"]);
+    let ports = ports_for_100_000_leaves(bench).await?;
+    let request = Subscribe::on_change(TOGGLED, Encoding::Proto).encode()?;
+    for rate in [100, GOAL_RATE, 10_000] {
+        let unary = bare_unary(bench, 0).await?.median();
+        let (server, _) = bench.reference(&["--rate", &rate.to_string()]).await?;
+        watch(bench, &server, &Bytes::new(), 1).await?.print_to(&mut table, "bare tonic, spliced leaf", rate, 1);
+        drop(server);
+
+        let home = Home::new()?;
+        let mut daemon = home.start(Sim { ports, event_rate: rate }, bench.cores)?;
+        daemon.ready().await?;
+        for subscribers in [1, 8] {
+            let latency = watch(bench, &daemon, &request, subscribers).await?;
+            latency.print_to(&mut table, "ganymede", rate, subscribers);
+            if (rate, subscribers) == (GOAL_RATE, 1) {
+                bench.goals.push(goal("ON_CHANGE p99 at 1,000/s", latency.p99.median(), unary, 160.0, 100.0));
+            }
+        }
+        if rate == GOAL_RATE {
+            let latency = watch_beside_syncs(bench, &daemon, &request).await?;
+            latency.print_to(&mut table, "ganymede, while 8 others synchronise", rate, 1);
+            bench.goals.push(goal("ON_CHANGE p99 while 8 synchronise", latency.p99.median(), unary, 5_000.0, 1_000.0));
+        }
+        daemon.stop().await?;
+    }
+    print!("\nW3  ON_CHANGE latency, {ports} simulated ports\n{table}");
+    Ok(())
+}
+
+/// So many ports that their statistics are about 100,000 leaves. Measures ONCE over them on the way.
+async fn ports_for_100_000_leaves(bench: &Bench) -> Result<usize> {
+    const FEW: usize = 100;
+    let home = Home::new()?;
+    let (daemon, leaves) = simulate(bench, &home, FEW).await?;
+    daemon.stop().await?;
+    let ports =
+        (FEW * 100_000).checked_div(usize::try_from(leaves)?).ok_or("the simulated ports have no statistics")?;
+    let (daemon, leaves) = simulate(bench, &home, ports).await?;
+    w1::run_state(bench, &daemon, leaves).await?;
+    daemon.stop().await?;
+    Ok(ports)
+}
+
+/// A daemon with this many ports, and how many leaves their statistics are.
+async fn simulate(bench: &Bench, home: &Home, ports: usize) -> Result<(Server, u64)> {
+    let mut daemon = home.start(Sim { ports, event_rate: 0 }, bench.cores)?;
+    daemon.ready().await?;
+    // The platform's first sweep may come after the first answer.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let request = Subscribe::once(PORT_STATISTICS, Encoding::Proto).encode()?;
+    let sessions = connect_all(daemon.target(), 1).await?;
+    let totals = subscribe_all(&sessions, &request, 1, Ends::ByServer).await?;
+    Ok((daemon, totals.leaves))
+}
+
+/// What the subscribers of one series saw, over several windows.
+struct Latency {
+    p50: Samples,
+    p99: Samples,
+    max: Samples,
+    received: Samples,
+}
+
+/// Watches with this many subscribers at a time.
+async fn watch(bench: &Bench, server: &Server, request: &Bytes, subscribers: usize) -> Result<Latency> {
+    let sessions = connect_all(server.target(), subscribers).await?;
+    let mut windows = Vec::new();
+    for _ in 0..bench.budget.repeats {
+        let totals = subscribe_all(&sessions, request, subscribers, Ends::After(bench.budget.window)).await?;
+        windows.push(Samples::micros(totals.latencies));
+    }
+    Latency::of(&windows, bench)
+}
+
+/// Watches with one subscriber while others ask ONCE for everything, again and again.
+async fn watch_beside_syncs(bench: &Bench, daemon: &Server, request: &Bytes) -> Result<Latency> {
+    let neighbours = connect_all(daemon.target(), SYNCING / 2).await?;
+    let sync = Subscribe::once(PORT_STATISTICS, Encoding::Proto).encode()?;
+    let mut syncing = JoinSet::new();
+    for session in neighbours.iter().cycle().take(SYNCING) {
+        syncing.spawn(sync_forever(session.clone(), sync.clone()));
+    }
+    tokio::select! {
+        latency = watch(bench, daemon, request, 1) => latency,
+        Some(ended) = syncing.join_next() => Err(ended?),
+    }
+}
+
+/// Asks until that fails.
+async fn sync_forever(session: Session, request: Bytes) -> Box<dyn std::error::Error + Send + Sync> {
+    loop {
+        if let Err(error) = subscribe_one(session.clone(), request.clone(), Ends::ByServer).await {
+            return error;
+        }
+    }
+}
+
+impl Latency {
+    fn of(windows: &[Samples], bench: &Bench) -> Result<Self> {
+        if windows.iter().any(|window| window.len() == 0) {
+            return Err("a subscriber saw no change".into());
+        }
+        let each = |figure: fn(&Samples) -> f64| Samples::new(windows.iter().map(figure).collect());
+        let seconds = bench.budget.window.as_secs_f64();
+        let received = windows.iter().map(|window| window.len() as f64 / seconds).collect();
+        Ok(Self {
+            p50: each(Samples::median),
+            p99: each(Samples::p99),
+            max: each(Samples::max),
+            received: Samples::new(received),
+        })
+    }
+
+    fn print_to(&self, table: &mut Table, what: &str, rate: u32, subscribers: usize) {
+        let received = Figure(self.received.median());
+        table.row(&[&what, &rate, &subscribers, &self.p50, &self.p99, &Figure(self.max.max()), &received]);
+    }
+}
+
+fn goal(what: &'static str, measured: f64, unary: f64, must: f64, aim: f64) -> Goal {
+    Goal {
+        id: "G3",
+        what,
+        unit: "us",
+        measured,
+        reference: unary,
+        reference_is: "bare round trip p50",
+        must,
+        aim,
+        basis: Basis::Scaled(UNARY_STATED),
+    }
+}

@@ -1,0 +1,186 @@
+//! W4: Capabilities, Get and Set against lists of growing length. One call at a time, so a figure is a latency.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use ganymede::pb::gnmi::Encoding;
+
+use crate::Result;
+use crate::bench::Bench;
+use crate::client::Session;
+use crate::daemon::{Home, LEAVES_PER_ENTRY, Sim, entry_name, entry_path, load};
+use crate::floor;
+use crate::report::{Basis, Goal, Table};
+use crate::request;
+use crate::stats::{Figure, Samples};
+use crate::w1::{self, OBJECT_STATED};
+
+/// Microseconds of a bare tonic round trip where the goals were stated.
+pub(crate) const UNARY_STATED: f64 = 62.0;
+
+/// Entries at which the goals on 30,000 leaves are measured.
+const GOAL_ENTRIES: usize = 3_000;
+
+/// Lengths of the list. The last needs a long run.
+const SIZES: [usize; 5] = [100, 1_000, GOAL_ENTRIES, 10_000, 100_000];
+
+/// Requests made before a series is timed and used in turn, so that no two neighbours are the same.
+const DISTINCT: usize = 64;
+
+/// What was measured at one length, in microseconds.
+struct Row {
+    unary: Samples,
+    capabilities: Samples,
+    leaf: Samples,
+    list: Samples,
+    set: Samples,
+    fsync: Samples,
+}
+
+/// Grows the list step by step and measures each.
+pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
+    let home = Home::new()?;
+    let mut daemon = home.start(Sim::default(), bench.cores)?;
+    let (mut session, _) = daemon.ready().await?;
+    let mut table = Table::new(&[
+        "entries",
+        "bare trip p50",
+        "Capabilities p50/p99",
+        "Get leaf p50/p99",
+        "Get list p50",
+        "Set leaf p50/p99",
+        "fsync p50",
+    ]);
+    let mut leaf_p50s = Vec::new();
+    let mut unary_p50s = Vec::new();
+    let mut loaded = 0;
+    for entries in SIZES.into_iter().filter(|entries| *entries <= bench.budget.entries_max) {
+        load(&mut session, loaded, entries).await?;
+        loaded = entries;
+        let row = measure(bench, &mut session, entries).await?;
+        row.print_to(&mut table, entries);
+        leaf_p50s.push(row.leaf.median());
+        unary_p50s.push(row.unary.median());
+        if entries == GOAL_ENTRIES {
+            let object = w1::object_cost(bench).await?.cpu.median();
+            bench.goals.extend(row.goals(object));
+        }
+    }
+    daemon.stop().await?;
+    bench.goals.push(Goal {
+        id: "G6",
+        what: "Get leaf p50, slowest length",
+        unit: "us",
+        measured: Samples::new(leaf_p50s).max(),
+        reference: Samples::new(unary_p50s).median(),
+        reference_is: "bare round trip p50",
+        must: 100.0,
+        aim: 70.0,
+        basis: Basis::Scaled(UNARY_STATED),
+    });
+    print!("\nW4  unary calls, microseconds, one at a time; an entry has {LEAVES_PER_ENTRY} leaves\n{table}");
+    Ok(())
+}
+
+/// A unary call to a bare tonic server that answers `reply_bytes`, in microseconds.
+pub(crate) async fn bare_unary(bench: &Bench, reply_bytes: usize) -> Result<Samples> {
+    let (_server, mut session) =
+        bench.reference(&["--entries", "0", "--reply-bytes", &reply_bytes.to_string()]).await?;
+    timed(bench, &mut session, Call::Get, &[Bytes::new()]).await
+}
+
+async fn measure(bench: &Bench, session: &mut Session, entries: usize) -> Result<Row> {
+    let leaf = |number| format!("{}/c0", entry_path(&entry_name(number % entries)));
+    let stride = entries / DISTINCT + 1;
+    let gets: Vec<_> =
+        (0..DISTINCT).map(|n| request::get(&leaf(n * stride), Encoding::Proto)).collect::<Result<_>>()?;
+    // Neighbouring Sets differ in path and value, so each of them changes something.
+    let sets: Vec<_> = (0..DISTINCT)
+        .flat_map(|n| [1, 2].map(|value| request::set(&leaf(n * stride), format!("\"{value}\""))))
+        .collect::<Result<_>>()?;
+    let list = request::get("/test/bulk/entry", Encoding::JsonIetf)?;
+    let reply = session.get(list.clone()).await?;
+    // Each leaf takes its name, quotes and thirteen digits.
+    if reply.len() < entries * LEAVES_PER_ENTRY * 15 {
+        return Err(format!("Get of {entries} entries answered only {} bytes", reply.len()).into());
+    }
+    Ok(Row {
+        unary: bare_unary(bench, 100).await?,
+        capabilities: timed(bench, session, Call::Capabilities, &[Bytes::new()]).await?,
+        leaf: timed(bench, session, Call::Get, &gets).await?,
+        list: timed(bench, session, Call::Get, &[list]).await?,
+        fsync: floor::fsync(200)?,
+        set: timed(bench, session, Call::Set, &sets).await?,
+    })
+}
+
+#[derive(Clone, Copy)]
+enum Call {
+    Capabilities,
+    Get,
+    Set,
+}
+
+/// Calls with each request in turn until the time is up.
+async fn timed(bench: &Bench, session: &mut Session, call: Call, requests: &[Bytes]) -> Result<Samples> {
+    let mut durations = Vec::new();
+    let begun = Instant::now();
+    for request in requests.iter().cycle() {
+        if begun.elapsed() > bench.budget.calls {
+            break;
+        }
+        let request = request.clone();
+        let started = Instant::now();
+        match call {
+            Call::Capabilities => session.capabilities().await?,
+            Call::Get => session.get(request).await?,
+            Call::Set => session.set(request).await?,
+        };
+        durations.push(started.elapsed());
+    }
+    Ok(Samples::micros(durations))
+}
+
+impl Row {
+    fn print_to(&self, table: &mut Table, entries: usize) {
+        let pair = |samples: &Samples| format!("{}/{}", Figure(samples.median()), Figure(samples.p99()));
+        table.row(&[
+            &entries,
+            &Figure(self.unary.median()),
+            &pair(&self.capabilities),
+            &pair(&self.leaf),
+            &Figure(self.list.median()),
+            &pair(&self.set),
+            &Figure(self.fsync.median()),
+        ]);
+    }
+
+    /// G5 and G7; `object` is the cost of a prost object for a leaf on bare tonic.
+    fn goals(&self, object: f64) -> [Goal; 2] {
+        let leaves = (GOAL_ENTRIES * LEAVES_PER_ENTRY) as f64;
+        let fsync_ms = self.fsync.median() / 1e3;
+        let set = Goal {
+            id: "G5",
+            what: "Set one of 30,000 leaves, durable",
+            unit: "ms",
+            measured: self.set.median() / 1e3,
+            reference: fsync_ms,
+            reference_is: "one fsync",
+            must: 5.0,
+            aim: fsync_ms + 0.2,
+            basis: Basis::Stated,
+        };
+        let get = Goal {
+            id: "G7",
+            what: "Get 30,000 leaves, JSON_IETF",
+            measured: self.list.median() / 1e3,
+            reference: object * leaves / 1e3,
+            reference_is: "as objects, bare",
+            must: 30.0,
+            aim: 10.0,
+            basis: Basis::Scaled(OBJECT_STATED * leaves / 1e3),
+            ..set.clone()
+        };
+        [set, get]
+    }
+}

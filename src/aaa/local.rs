@@ -1,0 +1,219 @@
+//! Local users: their place in the configuration, and their passwords.
+//!
+//! Invariant: a password in the datastore is an Argon2id hash in PHC form, whoever wrote it: [`seal`] runs over every
+//! edit before it is committed. Checking a password takes the same work whether or not the user exists (AUTH-005).
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, Params};
+
+use super::profile::{DefaultAction, Profile, ProfileNodes};
+use crate::path::{DataPath, ListKey, Step};
+use crate::schema::{NodeId, Schema};
+use crate::store::{Branch, Content, Edit, Tree};
+use crate::value::Value;
+
+/// Schema path of the password of a local user.
+const PASSWORD: &str = "/configure/system/security/user-params/local-user/user/password";
+
+/// Most memory a hash from outside may ask for, in KiB.
+const HASH_MEMORY_KIB_MAX: u32 = 256 * 1024;
+/// Most passes a hash from outside may ask for.
+const HASH_PASSES_MAX: u32 = 16;
+/// A password that is kept as it is and that nobody can log in with, because it is no hash.
+const LOCKED: &str = "*locked*";
+
+/// A local user as a commit has it.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// Argon2id hash of the password.
+    pub hash: Arc<str>,
+    /// `access grpc` (AUTH-009).
+    pub grpc_access: bool,
+    /// Profiles in the order of `console member`; names without a profile are left out.
+    pub profiles: Vec<Profile>,
+}
+
+impl User {
+    /// Whether the profiles permit an RPC, named as its `rpc-authorization` leaf. The first profile decides, because
+    /// the leaf has a value in each; without a profile the default of the model holds, which permits gNMI.
+    pub fn permits_rpc(&self, leaf: &str) -> bool {
+        match self.profiles.first() {
+            Some(profile) => !profile.denied_rpcs.iter().any(|denied| denied == leaf),
+            None => leaf.starts_with("gnmi-"),
+        }
+    }
+
+    /// Whether the user may change configuration at all (AUTH-028): the first profile with an action decides, and a
+    /// user without one reads only.
+    pub fn may_write(&self) -> bool {
+        let actions = self.profiles.iter().map(|profile| profile.default_action);
+        actions.into_iter().find(|&action| action != DefaultAction::None) == Some(DefaultAction::PermitAll)
+    }
+}
+
+/// Where users and profiles stand in the schema, found once.
+#[derive(Clone, Debug)]
+pub struct Users {
+    schema: Arc<Schema>,
+    /// From the top to the container of the user list.
+    above_users: DataPath,
+    user: NodeId,
+    password: NodeId,
+    access: NodeId,
+    grpc: NodeId,
+    console: NodeId,
+    member: NodeId,
+    above_profiles: DataPath,
+    profile: NodeId,
+    profile_nodes: ProfileNodes,
+}
+
+/// The loaded models have no such node, so nobody could log in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path} is in none of the loaded YANG modules, so users cannot be looked up")]
+pub struct NoSuchNode {
+    /// The path.
+    pub path: String,
+}
+
+impl Users {
+    /// Finds the nodes.
+    ///
+    /// # Errors
+    ///
+    /// The first node that the schema lacks.
+    pub fn new(schema: &Arc<Schema>) -> Result<Self, NoSuchNode> {
+        let find = |path: &str| node(schema, path).ok_or_else(|| NoSuchNode { path: path.to_owned() });
+        let user = find("/configure/system/security/user-params/local-user/user")?;
+        let profile = find("/configure/system/security/aaa/local-profiles/profile")?;
+        let below_user = |name: &str| find(&format!("{}/{name}", schema.path_text(user)));
+        let profile_nodes = ProfileNodes::below(schema, profile)
+            .ok_or_else(|| NoSuchNode { path: format!("{}/default-action", schema.path_text(profile)) })?;
+        Ok(Self {
+            above_users: containers_above(schema, user),
+            user,
+            password: below_user("password")?,
+            access: below_user("access")?,
+            grpc: below_user("access/grpc")?,
+            console: below_user("console")?,
+            member: below_user("console/member")?,
+            above_profiles: containers_above(schema, profile),
+            profile,
+            profile_nodes,
+            schema: schema.clone(),
+        })
+    }
+
+    /// The user of this name in a tree.
+    pub fn lookup(&self, tree: &Tree, name: &str) -> Option<User> {
+        let users = tree.branch(self.above_users.steps())?.list(self.user)?;
+        let entry = users.get(&key(name))?.branch();
+        let flag = entry.container(self.access).and_then(|access| access.leaf(self.grpc));
+        let members = entry.container(self.console).and_then(|console| console.leaf(self.member));
+        let members = match members.map(|leaf| &leaf.value) {
+            Some(Value::List(members)) => &members[..],
+            _ => &[],
+        };
+        Some(User {
+            hash: entry.leaf(self.password).and_then(|leaf| leaf.value.as_text()).unwrap_or_default().into(),
+            grpc_access: flag.is_some_and(|leaf| leaf.value == Value::Bool(true)),
+            profiles: members.iter().filter_map(|member| self.profile(tree, member.as_text()?)).collect(),
+        })
+    }
+
+    fn profile(&self, tree: &Tree, name: &str) -> Option<Profile> {
+        let profiles = tree.branch(self.above_profiles.steps())?.list(self.profile)?;
+        let entry: &Branch = profiles.get(&key(name))?.branch();
+        Some(self.profile_nodes.read(&self.schema, name, entry))
+    }
+}
+
+fn key(name: &str) -> ListKey {
+    Arc::from([Value::text(name)])
+}
+
+fn node(schema: &Schema, path: &str) -> Option<NodeId> {
+    path.split('/').skip(1).try_fold(None, |at, name| schema.child(at, None, name).map(Some)).flatten()
+}
+
+fn containers_above(schema: &Schema, list: NodeId) -> DataPath {
+    let mut line = schema.lineage(list);
+    line.pop();
+    DataPath::new(line.into_iter().map(|node| Step { node, key: None }).collect::<Vec<_>>())
+}
+
+/// Why a password could not be hashed: the system has no random numbers.
+#[derive(Debug, thiserror::Error)]
+#[error("password cannot be hashed: {0}")]
+pub struct HashError(String);
+
+/// The Argon2id hash of a password in PHC form, with a new salt. Takes some tens of milliseconds and 19 MiB.
+///
+/// # Errors
+///
+/// [`HashError`] when the system has no random numbers.
+pub fn hash_password(password: &[u8]) -> Result<String, HashError> {
+    let hash = Argon2::default().hash_password(password).map_err(|error| HashError(error.to_string()))?;
+    Ok(hash.to_string())
+}
+
+/// Whether a password matches an Argon2id hash. Takes the work of the hash's own parameters; blocking.
+pub fn verify(hash: &str, password: &[u8]) -> bool {
+    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
+}
+
+/// Whether a text is an Argon2id hash and not a password. Hashes that ask for absurd work are not taken for one: each
+/// login would pay for it.
+pub fn is_hash(text: &str) -> bool {
+    text.starts_with("$argon2id$")
+        && PasswordHash::new(text).is_ok_and(|hash| {
+            Params::try_from(&hash)
+                .is_ok_and(|params| params.m_cost() <= HASH_MEMORY_KIB_MAX && params.t_cost() <= HASH_PASSES_MAX)
+        })
+}
+
+/// Hashes every plain password of a local user in the edits. Blocking, some tens of milliseconds for each.
+pub fn seal(schema: &Schema, edits: &mut [Edit]) {
+    let Some(password) = node(schema, PASSWORD) else { return };
+    for edit in edits {
+        match edit {
+            Edit::Replace(path, content) | Edit::Update(path, content) => {
+                seal_content(schema, password, path.node(), content);
+            }
+            Edit::Delete(_) => {}
+        }
+    }
+}
+
+fn seal_content(schema: &Schema, password: NodeId, of: Option<NodeId>, content: &mut Content) {
+    let each = |children: &mut Vec<(NodeId, Content)>| {
+        for (node, content) in children.iter_mut().filter(|(node, _)| schema.contains(*node, password)) {
+            seal_content(schema, password, Some(*node), content);
+        }
+    };
+    match content {
+        Content::Leaf(Value::Text(text)) if of == Some(password) && !is_hash(text) => {
+            *content = Content::Leaf(sealed(text))
+        }
+        Content::Leaf(_) => {}
+        Content::Branch(children) => each(children),
+        Content::List(entries) => entries.iter_mut().for_each(|(_, children)| each(children)),
+    }
+}
+
+/// A password as the datastore keeps it: hashed, unless it is a hash already. Blocking. Without random numbers it becomes
+/// the locked one.
+pub fn sealed(password: &str) -> Value {
+    if is_hash(password) || password == LOCKED {
+        return Value::text(password);
+    }
+    Value::text(hash_password(password.as_bytes()).unwrap_or_else(|_| LOCKED.to_owned()))
+}
+
+/// Whether a node is the password of a local user.
+pub fn is_password(schema: &Schema, id: NodeId) -> bool {
+    *schema.node(id).name == *"password" && schema.path_text(id) == PASSWORD
+}

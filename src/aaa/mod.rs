@@ -1,0 +1,10 @@
+//! Authentication and authorisation: who a caller is and what a caller may do.
+//!
+//! Invariant: users are read from a commit's tree each time, so that a change of configuration takes effect with the
+//! commit that makes it; nothing here keeps a user, a password or a verdict.
+
+pub mod local;
+mod profile;
+
+pub use local::seal;
+pub use profile::{DefaultAction, Profile};

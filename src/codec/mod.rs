@@ -1,0 +1,92 @@
+//! Between wire messages and the words below: paths, values, subtrees, edits and notifications.
+//!
+//! Invariant: wire types stop here. What comes in leaves as [`RawPath`](crate::path::RawPath) and
+//! [`Edit`](crate::store::Edit); what goes out is made from steps and values, on the streaming path without building
+//! one message object per leaf. Nothing here decides a gRPC status; errors carry what that decision needs.
+
+mod edit;
+mod json;
+mod names;
+mod notification;
+mod path;
+mod protobuf;
+mod value;
+
+use std::sync::Arc;
+
+pub use edit::{OperationId, SetError, SetErrorKind, SetOperation, decode_set};
+pub use json::{Filter, Shape, write_branch};
+pub use notification::{Encoder, Grouping, MESSAGE_BYTES_MAX};
+pub use path::{PathDecodeError, PathForm, decode_path, encode_path, join_prefix};
+pub use value::typed_value;
+
+use names::WireNames;
+
+pub use crate::pb::Encoded;
+use crate::pb::gnmi as pb;
+use crate::schema::Schema;
+
+/// The schema with its names encoded. One for the process.
+#[derive(Debug)]
+pub struct Wire {
+    /// The schema.
+    pub schema: Arc<Schema>,
+    names: WireNames,
+}
+
+impl Wire {
+    /// Encodes the names of a schema.
+    pub fn new(schema: Arc<Schema>) -> Self {
+        let names = WireNames::new(&schema);
+        Self { schema, names }
+    }
+}
+
+/// Form of the values in a reply (C-33).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// `json_val`, names without modules.
+    Json,
+    /// `json_ietf_val`, RFC 7951.
+    JsonIetf,
+    /// Typed scalars, one for each leaf.
+    Proto,
+}
+
+impl Encoding {
+    /// All that are offered, in the order of their numbers (CAP-008).
+    pub const OFFERED: [Self; 3] = [Self::Json, Self::Proto, Self::JsonIetf];
+
+    /// The encoding a request asks for by number; an unset field is zero, which is JSON (GET-007).
+    pub fn from_pb(number: i32) -> Result<Self, EncodingError> {
+        match pb::Encoding::try_from(number) {
+            Ok(pb::Encoding::Json) => Ok(Self::Json),
+            Ok(pb::Encoding::JsonIetf) => Ok(Self::JsonIetf),
+            Ok(pb::Encoding::Proto) => Ok(Self::Proto),
+            Ok(other @ (pb::Encoding::Bytes | pb::Encoding::Ascii)) => {
+                Err(EncodingError { encoding: other.as_str_name().to_owned() })
+            }
+            Err(_) => Err(EncodingError { encoding: number.to_string() }),
+        }
+    }
+
+    /// Its number on the wire.
+    pub fn to_pb(self) -> pb::Encoding {
+        match self {
+            Self::Json => pb::Encoding::Json,
+            Self::JsonIetf => pb::Encoding::JsonIetf,
+            Self::Proto => pb::Encoding::Proto,
+        }
+    }
+}
+
+/// An encoding that is not offered (GET-008, ENC-003, ENC-004).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Encoding {encoding} is not supported, use JSON, PROTO or JSON_IETF")]
+pub struct EncodingError {
+    /// Its name, or its number when it has none.
+    pub encoding: String,
+}
+
+#[cfg(test)]
+mod tests;

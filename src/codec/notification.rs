@@ -1,0 +1,321 @@
+//! Leaves and removals as encoded Subscribe responses: the hot path of streaming.
+//!
+//! Invariant: what comes out are complete, unframed `SubscribeResponse` messages whose notifications, applied in order,
+//! say exactly what went in. A notification holds one timestamp, either updates or deletes, and no path twice; nothing
+//! is built per leaf but bytes. This module does not decide what is sent, only how.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::path::PathForm;
+use super::protobuf::{HEAD_MAX, Key, backfill_head, put_bytes, put_head, put_nested, put_varint};
+use super::{Encoded, Encoding, Wire, value};
+use crate::path::Step;
+use crate::schema::NodeId;
+use crate::store::Leaf;
+use crate::telemetry::Sink;
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// Default size above which a message is split: half of the 4 MiB that common clients accept (C-21, SUB-018).
+pub const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// `SubscribeResponse.update`, the field.
+const RESPONSE_UPDATE: Key = Key::sized(1);
+/// `SubscribeResponse.sync_response`, the field.
+const RESPONSE_SYNC: Key = Key::varint(3);
+const NOTIFICATION_TIMESTAMP: Key = Key::varint(1);
+const NOTIFICATION_PREFIX: Key = Key::sized(2);
+const NOTIFICATION_UPDATE: Key = Key::sized(4);
+const NOTIFICATION_DELETE: Key = Key::sized(5);
+const UPDATE_PATH: Key = Key::sized(1);
+const UPDATE_VAL: Key = Key::sized(3);
+const UPDATE_DUPLICATES: Key = Key::varint(4);
+const PATH_TARGET: Key = Key::sized(4);
+
+/// How leaves are gathered into notifications.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grouping {
+    /// One notification for each branch: its prefix is the branch, its paths are leaf names (SUB-027).
+    PerBranch,
+    /// One notification for everything (ONCE, C-21): its prefix is a branch that all leaves lie in.
+    Whole {
+        /// Steps to that branch.
+        prefix: Vec<Step>,
+    },
+}
+
+/// Writes the messages of one subscription.
+///
+/// Leaves of one branch are expected together and in schema order, which is how the store tells them. Under
+/// [`Grouping::Whole`] the caller sends a leaf once per round, as it would per commit.
+#[derive(Debug)]
+pub struct Encoder {
+    wire: Arc<Wire>,
+    encoding: Encoding,
+    form: PathForm,
+    /// The field `target` of a prefix; empty when none was asked for.
+    target: Vec<u8>,
+    /// Steps and encoded elements of the one prefix of [`Grouping::Whole`].
+    whole: Option<(usize, Vec<u8>)>,
+    message_bytes_max: usize,
+    /// The branch written to last.
+    trail: Trail,
+    /// Finished messages, and behind them the open one.
+    out: Vec<u8>,
+    finished: Vec<Range<usize>>,
+    open: Option<Open>,
+    /// Bytes taken last, as a guess of what comes next.
+    taken_bytes: usize,
+}
+
+/// A notification that is being written.
+#[derive(Debug)]
+struct Open {
+    /// Where the room for its head begins.
+    start: usize,
+    /// Where its updates or deletes begin.
+    content: usize,
+    kind: Kind,
+    time: Timestamp,
+    /// The leaf written last.
+    last: Option<NodeId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Updates,
+    Deletes,
+}
+
+impl Encoder {
+    /// An encoder with nothing written. `target` is stated in every prefix (PATH-041). A message is larger than
+    /// `message_bytes_max` only when a single update is.
+    pub fn new(
+        wire: Arc<Wire>,
+        encoding: Encoding,
+        form: PathForm,
+        target: Option<&str>,
+        grouping: Grouping,
+        message_bytes_max: usize,
+    ) -> Self {
+        let mut target_field = Vec::new();
+        if let Some(target) = target.filter(|target| !target.is_empty()) {
+            put_bytes(&mut target_field, PATH_TARGET, target.as_bytes());
+        }
+        let whole = match grouping {
+            Grouping::PerBranch => None,
+            Grouping::Whole { prefix } => {
+                let mut elems = Vec::new();
+                prefix.iter().for_each(|step| wire.put_step(&mut elems, step, form));
+                Some((prefix.len(), elems))
+            }
+        };
+        Self {
+            wire,
+            encoding,
+            form,
+            target: target_field,
+            whole,
+            message_bytes_max,
+            trail: Trail::default(),
+            out: Vec::new(),
+            finished: Vec::new(),
+            open: None,
+            taken_bytes: 0,
+        }
+    }
+
+    /// Writes the value of a leaf. `at` is the branch it stands in; `duplicates` counts values the reader missed
+    /// (SUB-041).
+    pub fn leaf(&mut self, at: &[Step], node: NodeId, value: &Value, time: Timestamp, duplicates: u32) {
+        let moved = self.trail.move_to(&self.wire, self.form, at);
+        let fits = self.open.as_ref().is_some_and(|open| {
+            // Within a branch a node that does not come after the last one is there already (SUB-040).
+            let follows = if moved { self.whole.is_some() } else { open.last < Some(node) };
+            follows && open.kind == Kind::Updates && open.time == time
+        });
+        if !fits {
+            self.begin(Kind::Updates, time);
+        }
+        let start = self.out.len();
+        let Self { wire, encoding, form, trail, out, whole, .. } = self;
+        put_nested(out, NOTIFICATION_UPDATE, |out| {
+            match whole {
+                None => wire.put_leaf_path(out, node, *form),
+                Some((depth, _)) => put_nested(out, UPDATE_PATH, |out| {
+                    out.extend_from_slice(trail.below(*depth));
+                    wire.put_step(out, &Step { node, key: None }, *form);
+                }),
+            }
+            put_nested(out, UPDATE_VAL, |out| value::put_typed(out, &wire.schema, node, value, *encoding));
+            if duplicates > 0 {
+                put_varint(out, UPDATE_DUPLICATES, duplicates.into());
+            }
+        });
+        self.written(start, Some(node));
+    }
+
+    /// Writes that nothing stands at a place any more. Deletes stand in notifications of their own, with the branch
+    /// around the place as prefix.
+    pub fn delete(&mut self, path: &[Step], time: Timestamp) {
+        let (last, parent) = match path.split_last() {
+            Some((last, parent)) => (Some(last), parent),
+            None => (None, path),
+        };
+        let moved = self.trail.move_to(&self.wire, self.form, parent);
+        let fits = self.open.as_ref().is_some_and(|open| open.kind == Kind::Deletes && open.time == time && !moved);
+        if !fits {
+            self.begin(Kind::Deletes, time);
+        }
+        let start = self.out.len();
+        let Self { wire, form, out, .. } = self;
+        put_nested(out, NOTIFICATION_DELETE, |out| {
+            if let Some(last) = last {
+                wire.put_step(out, last, *form);
+            }
+        });
+        self.written(start, None);
+    }
+
+    /// Writes that everything there was at the start has been said (SUB-029).
+    pub fn sync(&mut self) {
+        self.flush();
+        let start = self.out.len();
+        put_varint(&mut self.out, RESPONSE_SYNC, 1);
+        self.finished.push(start..self.out.len());
+    }
+
+    /// Finishes the notification that is being written.
+    pub fn flush(&mut self) {
+        if let Some(open) = self.open.take() {
+            let start = backfill_head(&mut self.out, RESPONSE_UPDATE, open.start + HEAD_MAX);
+            self.finished.push(start..self.out.len());
+        }
+    }
+
+    /// Bytes of finished messages that wait to be taken.
+    pub fn waiting(&self) -> usize {
+        self.open.as_ref().map_or(self.out.len(), |open| open.start)
+    }
+
+    /// The finished messages, in order. They share one allocation.
+    pub fn take(&mut self) -> Vec<Encoded> {
+        if self.finished.is_empty() {
+            return Vec::new();
+        }
+        let end = self.waiting();
+        let rest = self.out.split_off(end);
+        if let Some(open) = &mut self.open {
+            open.start = 0;
+            open.content -= end;
+        }
+        self.taken_bytes = end;
+        let bytes = Bytes::from(std::mem::replace(&mut self.out, rest));
+        self.finished.drain(..).map(|range| Encoded(bytes.slice(range))).collect()
+    }
+
+    /// Starts a notification at the present branch.
+    fn begin(&mut self, kind: Kind, time: Timestamp) {
+        self.flush();
+        if self.out.capacity() == 0 {
+            self.out.reserve(self.taken_bytes);
+        }
+        let start = self.out.len();
+        self.out.extend_from_slice(&[0; HEAD_MAX]);
+        put_varint(&mut self.out, NOTIFICATION_TIMESTAMP, time.nanos().cast_unsigned());
+        let elems = match (&self.whole, kind) {
+            (Some((_, elems)), Kind::Updates) => elems,
+            (None, _) | (_, Kind::Deletes) => &self.trail.bytes,
+        };
+        let length = elems.len() + self.target.len();
+        if length > 0 {
+            put_head(&mut self.out, NOTIFICATION_PREFIX, length);
+            self.out.extend_from_slice(elems);
+            self.out.extend_from_slice(&self.target);
+        }
+        self.open = Some(Open { start, content: self.out.len(), kind, time, last: None });
+    }
+
+    /// Notes what was just written from `start` on. When the message has become too large, this goes to the next one.
+    fn written(&mut self, start: usize, leaf: Option<NodeId>) {
+        let Some(open) = &mut self.open else { return };
+        open.last = leaf;
+        if self.out.len() - open.start > self.message_bytes_max && start > open.content {
+            let (kind, time) = (open.kind, open.time);
+            let written = self.out.split_off(start);
+            self.begin(kind, time);
+            self.out.extend_from_slice(&written);
+            if let Some(open) = &mut self.open {
+                open.last = leaf;
+            }
+        }
+    }
+}
+
+impl Sink for Encoder {
+    fn leaf(&mut self, at: &[Step], node: NodeId, leaf: &Leaf, time: Timestamp, duplicates: u32) {
+        Self::leaf(self, at, node, &leaf.value, time, duplicates);
+    }
+
+    fn delete(&mut self, path: &[Step], time: Timestamp) {
+        Self::delete(self, path, time);
+    }
+
+    fn sync(&mut self) {
+        Self::sync(self);
+    }
+
+    fn flush(&mut self) {
+        Self::flush(self);
+    }
+
+    fn waiting(&self) -> usize {
+        Self::waiting(self)
+    }
+}
+
+/// A branch with its elements encoded, kept so that the next branch encodes only where it differs.
+#[derive(Debug, Default)]
+struct Trail {
+    steps: Vec<Step>,
+    /// Where each element ends in `bytes`.
+    ends: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Trail {
+    /// Goes to another branch; tells whether it is another one.
+    fn move_to(&mut self, wire: &Wire, form: PathForm, at: &[Step]) -> bool {
+        let common = self.steps.iter().zip(at).take_while(|(ours, theirs)| same(ours, theirs)).count();
+        if common == at.len() && common == self.steps.len() {
+            return false;
+        }
+        self.steps.truncate(common);
+        self.ends.truncate(common);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+        for step in at.iter().skip(common) {
+            wire.put_step(&mut self.bytes, step, form);
+            self.ends.push(self.bytes.len());
+            self.steps.push(step.clone());
+        }
+        true
+    }
+
+    /// The elements below the first `depth`.
+    fn below(&self, depth: usize) -> &[u8] {
+        let start = depth.checked_sub(1).map_or(0, |last| self.ends.get(last).copied().unwrap_or(self.bytes.len()));
+        self.bytes.get(start..).unwrap_or_default()
+    }
+}
+
+/// Whether two steps are equal. Keys of one tree are usually the same in memory too, which is quicker to see.
+fn same(left: &Step, right: &Step) -> bool {
+    left.node == right.node
+        && match (&left.key, &right.key) {
+            (Some(left), Some(right)) => Arc::ptr_eq(left, right) || left == right,
+            (left, right) => left.is_none() && right.is_none(),
+        }
+}

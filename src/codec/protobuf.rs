@@ -1,0 +1,128 @@
+//! Protobuf wire primitives, for messages that are spliced together rather than built as objects.
+//!
+//! Invariant: everything is appended, lengths are as short as they can be, so the bytes are those prost would write.
+//! Only what gNMI responses need is here; decoding is left to prost.
+
+/// A key: field number and wire type. Every field of gNMI has a number below 16, so a key is one byte.
+#[derive(Clone, Copy)]
+pub(super) struct Key(u8);
+
+impl Key {
+    /// Key of a varint field.
+    pub(super) const fn varint(field: u8) -> Self {
+        Self(field << 3)
+    }
+
+    /// Key of a 64-bit field.
+    pub(super) const fn fixed64(field: u8) -> Self {
+        Self(field << 3 | 1)
+    }
+
+    /// Key of a field with a length: text, bytes, a message.
+    pub(super) const fn sized(field: u8) -> Self {
+        Self(field << 3 | 2)
+    }
+}
+
+/// Longest key and length together, for lengths up to 32 GiB.
+pub(super) const HEAD_MAX: usize = 6;
+
+/// Appends a varint field.
+pub(super) fn put_varint(out: &mut Vec<u8>, key: Key, value: u64) {
+    out.push(key.0);
+    varint(out, value);
+}
+
+/// Appends a double.
+pub(super) fn put_double(out: &mut Vec<u8>, key: Key, value: f64) {
+    out.push(key.0);
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+/// Appends text or bytes.
+pub(super) fn put_bytes(out: &mut Vec<u8>, key: Key, bytes: &[u8]) {
+    put_head(out, key, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+/// Appends the key and length of a field whose content follows.
+pub(super) fn put_head(out: &mut Vec<u8>, key: Key, length: usize) {
+    out.push(key.0);
+    varint(out, length as u64);
+}
+
+/// Appends a field whose content `write` appends. Short contents, the rule here, are written once; the length of a long
+/// one needs more room than was left for it, and the content moves up.
+#[inline]
+pub(super) fn put_nested(out: &mut Vec<u8>, key: Key, write: impl FnOnce(&mut Vec<u8>)) {
+    out.extend_from_slice(&[key.0, 0]);
+    let start = out.len();
+    write(out);
+    let length = out.len() - start;
+    match u8::try_from(length) {
+        Ok(short @ 0..0x80) => out[start - 1] = short,
+        _ => widen(out, start, length),
+    }
+}
+
+/// Writes the length of a field in front of its content at `start`, where one byte was left for it.
+#[cold]
+fn widen(out: &mut Vec<u8>, start: usize, length: usize) {
+    let (bytes, width) = varint_bytes(length as u64);
+    out.resize(out.len() + width - 1, 0);
+    out.copy_within(start..start + length, start + width - 1);
+    out[start - 1..start - 1 + width].copy_from_slice(&bytes[..width]);
+}
+
+/// Writes key and length so that they end right before `content`, over room that was left there; returns where they
+/// begin.
+pub(super) fn backfill_head(out: &mut [u8], key: Key, content: usize) -> usize {
+    let (bytes, width) = varint_bytes((out.len() - content) as u64);
+    let start = content - width - 1;
+    out[start] = key.0;
+    out[start + 1..content].copy_from_slice(&bytes[..width]);
+    start
+}
+
+fn varint(out: &mut Vec<u8>, value: u64) {
+    let (bytes, width) = varint_bytes(value);
+    out.extend_from_slice(&bytes[..width]);
+}
+
+fn varint_bytes(mut value: u64) -> ([u8; 10], usize) {
+    let mut bytes = [0; 10];
+    let mut width = 0;
+    while value >= 0x80 {
+        bytes[width] = (value & 0x7f) as u8 | 0x80;
+        value >>= 7;
+        width += 1;
+    }
+    bytes[width] = value as u8;
+    (bytes, width + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_what_prost_writes() {
+        for length in [0, 1, 127, 128, 300, 16_383, 16_384, 3_000_000] {
+            let content = vec![7u8; length];
+            let mut expected = Vec::new();
+            prost::encoding::bytes::encode(3, &content, &mut expected);
+            let mut nested = vec![9];
+            put_nested(&mut nested, Key::sized(3), |out| out.extend_from_slice(&content));
+            assert_eq!(nested[1..], expected);
+            let mut room = [&[0; HEAD_MAX][..], &content].concat();
+            let start = backfill_head(&mut room, Key::sized(3), HEAD_MAX);
+            assert_eq!(room[start..], expected);
+        }
+        for value in [0, 1, 127, 128, u64::from(u32::MAX), u64::MAX] {
+            let (mut ours, mut expected) = (Vec::new(), Vec::new());
+            put_varint(&mut ours, Key::varint(3), value);
+            prost::encoding::uint64::encode(3, &value, &mut expected);
+            assert_eq!(ours, expected);
+        }
+    }
+}

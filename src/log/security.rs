@@ -1,0 +1,276 @@
+//! The security log: one JSON line for each session, authentication and RPC (AUTH-025, AUTH-026, AUTH-039).
+//!
+//! Invariant: no line is lost silently. Lines go through a bounded queue to one writer thread; while the disk is so slow
+//! that the queue is full, the RPCs that want to write wait. A line that the disk refuses goes to the operational log.
+//! The last handle ends the thread after it has written what is queued.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use serde_json::json;
+
+use crate::time::Timestamp;
+
+/// Lines that may wait for the disk. At 225 channels that is half a minute of trouble.
+const QUEUE_LINES: usize = 8192;
+
+/// Where the log is written and how much of it is kept.
+#[derive(Clone, Debug)]
+pub struct SecurityLogSettings {
+    /// The file in use; older ones get `.1`, `.2` and so on behind the name.
+    pub path: PathBuf,
+    /// Bytes at which a new file is begun.
+    pub bytes: usize,
+    /// Files kept, the one in use included.
+    pub files: usize,
+}
+
+/// Whether something was allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was.
+    Authorized,
+    /// It was not.
+    Unauthorized,
+}
+
+/// What a line says.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When.
+    pub time: Timestamp,
+    /// `session-open`, `session-close`, `authentication` or `rpc`.
+    pub kind: &'static str,
+    /// The user name as given; empty when none was.
+    pub user: String,
+    /// Address and port of the client.
+    pub client: SocketAddr,
+    /// Number of the session.
+    pub session: u64,
+    /// The RPC, `/gnmi.gNMI/Get`; empty for sessions.
+    pub rpc: String,
+    /// What it is about, as far as known.
+    pub paths: String,
+    /// Whether it was allowed; none where that is no question.
+    pub verdict: Option<Verdict>,
+    /// Why not, or how it ended; empty when there is nothing to say.
+    pub reason: String,
+}
+
+impl Event {
+    /// The line, without its end. Empty fields are left out.
+    fn line(&self) -> String {
+        let mut line = json!({
+            "time": self.time.to_string(),
+            "event": self.kind,
+            "user": self.user,
+            "client": self.client.ip().to_canonical().to_string(),
+            "port": self.client.port(),
+            "session": self.session,
+        });
+        let verdict = self.verdict.map(|verdict| match verdict {
+            Verdict::Authorized => "authorized",
+            Verdict::Unauthorized => "unauthorized",
+        });
+        let optional = [
+            ("rpc", &*self.rpc),
+            ("paths", &self.paths),
+            ("verdict", verdict.unwrap_or_default()),
+            ("reason", &self.reason),
+        ];
+        for (name, text) in optional.into_iter().filter(|(_, text)| !text.is_empty()) {
+            line[name] = text.into();
+        }
+        line.to_string()
+    }
+}
+
+/// Writes security log lines. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SecurityLog {
+    writer: Arc<Writer>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    /// None only while the last handle is being dropped.
+    queue: Option<SyncSender<String>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Why the log cannot be started.
+#[derive(Debug, thiserror::Error)]
+#[error("security log {}: {source}", path.display())]
+pub struct OpenError {
+    /// The file.
+    path: PathBuf,
+    /// What the system says.
+    source: io::Error,
+}
+
+impl SecurityLog {
+    /// Opens the file for appending, readable by its owner and group, and starts the writer.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] when the file cannot be opened or no thread can be started.
+    pub fn open(settings: &SecurityLogSettings) -> Result<Self, OpenError> {
+        let failed = |source| OpenError { path: settings.path.clone(), source };
+        let mut output = Output::open(settings.clone()).map_err(failed)?;
+        let (queue, lines) = sync_channel(QUEUE_LINES);
+        let thread = std::thread::Builder::new().name("security-log".to_owned());
+        let thread = thread.spawn(move || output.write_all(&lines)).map_err(failed)?;
+        Ok(Self { writer: Arc::new(Writer { queue: Some(queue), thread: Some(thread) }) })
+    }
+
+    /// Queues a line; waits while the queue is full.
+    pub fn write(&self, event: &Event) {
+        let Some(queue) = &self.writer.queue else { return };
+        if let Err(refused) = queue.send(event.line()) {
+            tracing::error!("security log writer is gone, line not written: {}", refused.0);
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The files behind the log.
+#[derive(Debug)]
+struct Output {
+    settings: SecurityLogSettings,
+    file: File,
+    written: usize,
+}
+
+impl Output {
+    fn open(settings: SecurityLogSettings) -> io::Result<Self> {
+        let file = open(&settings.path)?;
+        let written = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        Ok(Self { settings, file, written })
+    }
+
+    fn write_all(&mut self, lines: &Receiver<String>) {
+        while let Ok(mut line) = lines.recv() {
+            line.push('\n');
+            if let Err(error) = self.write(&line) {
+                let path = self.settings.path.display();
+                tracing::error!("security log {path}: {error}; line not written: {}", line.trim_end());
+            }
+        }
+    }
+
+    fn write(&mut self, line: &str) -> io::Result<()> {
+        if self.written > 0 && self.written.saturating_add(line.len()) > self.settings.bytes {
+            self.rotate()?;
+        }
+        self.file.write_all(line.as_bytes())?;
+        self.written += line.len();
+        Ok(())
+    }
+
+    /// Renames `log.1` to `log.2` and so on, dropping the oldest, and begins a new file.
+    fn rotate(&mut self) -> io::Result<()> {
+        let path = &self.settings.path;
+        for number in (1..self.settings.files).rev() {
+            let from = if number == 1 { path.clone() } else { numbered(path, number - 1) };
+            match std::fs::rename(&from, numbered(path, number)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        if self.settings.files == 1 {
+            std::fs::remove_file(path)?;
+        }
+        self.file = open(path)?;
+        self.written = 0;
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
+}
+
+fn numbered(path: &Path, number: usize) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(user: &str) -> Event {
+        Event {
+            time: Timestamp::EPOCH,
+            kind: "rpc",
+            user: user.to_owned(),
+            client: "[::ffff:192.0.2.1]:40000".parse().unwrap(),
+            session: 7,
+            rpc: "/gnmi.gNMI/Get".to_owned(),
+            paths: String::new(),
+            verdict: Some(Verdict::Unauthorized),
+            reason: "wrong \"password\"".to_owned(),
+        }
+    }
+
+    fn settings(path: PathBuf) -> SecurityLogSettings {
+        SecurityLogSettings { path, bytes: 500, files: 3 }
+    }
+
+    /// AUTH-025: user, time, RPC, client address and verdict are in the line.
+    #[test]
+    fn writes_one_json_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log/security.log");
+        let log = SecurityLog::open(&settings(path.clone())).unwrap();
+        log.write(&event("eve\n"));
+        drop(log);
+        let text = std::fs::read_to_string(path).unwrap();
+        let line: serde_json::Value = serde_json::from_str(text.strip_suffix('\n').unwrap()).unwrap();
+        let expected = json!({
+            "time": "1970-01-01T00:00:00.0Z", "event": "rpc", "user": "eve\n", "client": "192.0.2.1", "port": 40000,
+            "session": 7, "rpc": "/gnmi.gNMI/Get", "verdict": "unauthorized", "reason": "wrong \"password\"",
+        });
+        assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn keeps_so_many_files_of_so_many_bytes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("security.log");
+        let log = SecurityLog::open(&settings(path.clone())).unwrap();
+        for _ in 0..20 {
+            log.write(&event("admin"));
+        }
+        drop(log);
+        let mut names: Vec<_> = directory.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["security.log", "security.log.1", "security.log.2"]);
+        for name in names {
+            let bytes = std::fs::metadata(directory.path().join(name)).unwrap().len();
+            assert!((1..=500).contains(&bytes), "{bytes}");
+        }
+        // Opened again, it goes on where it was.
+        let before = std::fs::metadata(&path).unwrap().len();
+        SecurityLog::open(&settings(path.clone())).unwrap().write(&event("admin"));
+        assert_ne!(std::fs::metadata(&path).unwrap().len(), before);
+    }
+}

@@ -1,0 +1,3 @@
+//! x
+mod tls;
+pub use tls::*;
