@@ -240,7 +240,7 @@ fn names_what_does_not_fit() {
     assert_eq!(
         texts,
         [
-            "/system/enabled - 'perhaps' is not true or false",
+            "/system/enabled - expected true or false, got the string \"perhaps\"",
             "/system/gone - Unknown element",
             "/system/tag - Element has become another kind of node",
             "/profile - Keys of the list have changed",

@@ -35,15 +35,21 @@ fn resolver() -> Resolver<'static> {
     Resolver { schema: schema(), views: Views::ALL, name_wildcards: true }
 }
 
+fn raw(text: &str) -> RawPath {
+    let path = RawPath::parse(text).unwrap_or_else(|error| panic!("{error}"));
+    // Other modules have nodes of the same names at the top.
+    if path.elems.is_empty() { path } else { RawPath { origin: Some("store-laws".into()), ..path } }
+}
+
 /// A place by its text.
 pub(super) fn place(text: &str) -> DataPath {
-    let raw = RawPath::parse(text).unwrap_or_else(|error| panic!("{error}"));
+    let raw = raw(text);
     resolver().write(&raw).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A selection by its text.
 pub(super) fn pattern(text: &str) -> Pattern {
-    let raw = RawPath::parse(text).unwrap_or_else(|error| panic!("{error}"));
+    let raw = raw(text);
     resolver().delete(&raw).unwrap_or_else(|error| panic!("{error}")).swap_remove(0)
 }
 
