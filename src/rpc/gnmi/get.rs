@@ -116,7 +116,8 @@ impl Reply<'_> {
             (Found::Branch(branch), node) => {
                 let mut json = Vec::new();
                 write_branch(self.schema, node, branch, &self.shape, &mut json).then(|| {
-                    let value = if self.shape.ietf { Typed::JsonIetfVal(json.into()) } else { Typed::JsonVal(json.into()) };
+                    let value =
+                        if self.shape.ietf { Typed::JsonIetfVal(json.into()) } else { Typed::JsonVal(json.into()) };
                     pb::TypedValue { value: Some(value) }
                 })
             }

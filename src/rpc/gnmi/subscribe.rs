@@ -28,7 +28,8 @@ impl Gnmi {
     ) -> Result<Subscription, Status> {
         let user_changed = request.extensions().get::<Arc<Caller>>().map(|caller| caller.user_changed());
         let mut inbound = request.into_inner();
-        let first = inbound.message().await?.ok_or_else(|| status::message_order("Stream ended without a subscription"))?;
+        let first =
+            inbound.message().await?.ok_or_else(|| status::message_order("Stream ended without a subscription"))?;
         let Some(Kind::Subscribe(list)) = first.request else {
             return Err(status::message_order("No subscription exists yet: the first message must hold one"));
         };
@@ -36,8 +37,7 @@ impl Gnmi {
         let (plan, encoder) = self.plan(&list, depth)?;
         let parts = &self.parts;
         let mode = plan.mode;
-        let feed =
-            Feed::new(parts.store.clone(), Arc::new(plan), parts.capable.clone(), encoder, parts.clock.clone());
+        let feed = Feed::new(parts.store.clone(), Arc::new(plan), parts.capable.clone(), encoder, parts.clock.clone());
         let shutdown = Box::pin(parts.shutdown.clone().cancelled_owned());
         let user_changed = user_changed.map(|token| Box::pin(token.cancelled_owned()));
         Ok(Subscription { feed, inbound: Some(inbound), mode, shutdown, user_changed, ended: false })
