@@ -15,6 +15,8 @@ mod settle;
 mod state;
 mod tree;
 mod validate;
+#[cfg(test)]
+mod tests;
 
 pub use commit::{Commit, Origin, Store};
 pub use config::{Author, CommitError, Committed, ConfigWriter, prepare};
