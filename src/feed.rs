@@ -16,11 +16,10 @@ use tokio::time::Sleep;
 use tokio_stream::wrappers::WatchStream;
 
 use crate::codec::{Encoded, Encoder};
-use crate::path::Step;
-use crate::schema::{NodeId, NodeSet};
-use crate::store::{Commit, Leaf, Store};
-use crate::telemetry::{Engine, Moment, Plan, Progress, Sink};
-use crate::time::{Clock, Timestamp};
+use crate::schema::NodeSet;
+use crate::store::{Commit, Store};
+use crate::telemetry::{Engine, Moment, Plan, Progress};
+use crate::time::Clock;
 
 /// Encoded SubscribeResponse messages of one subscription. Ends by itself only after a ONCE list.
 #[derive(Debug)]
@@ -111,26 +110,4 @@ impl Stream for Feed {
 
 fn moment(clock: &Clock) -> Moment {
     Moment { instant: tokio::time::Instant::now().into_std(), wall: clock.now() }
-}
-
-impl Sink for Encoder {
-    fn leaf(&mut self, at: &[Step], node: NodeId, leaf: &Leaf, time: Timestamp, duplicates: u32) {
-        Encoder::leaf(self, at, node, &leaf.value, time, duplicates);
-    }
-
-    fn delete(&mut self, path: &[Step], time: Timestamp) {
-        Encoder::delete(self, path, time);
-    }
-
-    fn sync(&mut self) {
-        Encoder::sync(self);
-    }
-
-    fn flush(&mut self) {
-        Encoder::flush(self);
-    }
-
-    fn waiting(&self) -> usize {
-        Encoder::waiting(self)
-    }
 }

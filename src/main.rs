@@ -8,10 +8,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use ganymede::agent::{Agent, StartError};
 use ganymede::config::{self, Config};
 use ganymede::{aaa, log};
+use tokio_util::sync::CancellationToken;
 
 const USAGE: u8 = 64;
+const UNAVAILABLE: u8 = 69;
 const SOFTWARE: u8 = 70;
 const CONFIGURATION: u8 = 78;
 
@@ -57,16 +60,27 @@ fn main() -> ExitCode {
                 print!("{}", settings.print());
                 ExitCode::SUCCESS
             }
-            Ok(settings) => run(&settings, check),
+            Ok(settings) => run(settings, check),
         },
     }
 }
 
-fn run(config: &Config, check: bool) -> ExitCode {
-    if !check {
-        log::start(config.log);
+fn run(config: Config, check: bool) -> ExitCode {
+    let outcome = if check { Agent::check(&config) } else { serve(config) };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_configuration() => failed(&error, CONFIGURATION),
+        Err(error) => failed(&error, UNAVAILABLE),
     }
-    ExitCode::SUCCESS
+}
+
+#[tokio::main]
+async fn serve(config: Config) -> Result<(), StartError> {
+    log::start(config.log);
+    let agent = Agent::bind(config).await?;
+    let shutdown = CancellationToken::new();
+    agent.run(shutdown).await;
+    Ok(())
 }
 
 fn passwd() -> ExitCode {

@@ -4,13 +4,13 @@
 //! adds module names where RFC 7951 wants them (ENC-052). No tree of JSON objects is built.
 
 use std::io::Write as _;
-use std::num::NonZeroU32;
 
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 
 use super::value::foreign_module;
-use crate::schema::{Kind, NodeId, Schema};
+use crate::path::{Step, Views};
+use crate::schema::{Kind, Node, NodeId, Schema};
 use crate::store::{Branch, Child, Leaf, List};
 use crate::value::Value;
 
@@ -29,52 +29,53 @@ pub enum Filter {
 }
 
 impl Filter {
-    /// Whether a leaf with this `config` statement is shown.
-    pub fn shows(self, config: bool) -> bool {
+    /// Whether a leaf is shown. Key leaves are shown with their entry, whatever they are.
+    pub fn admits(self, node: &Node) -> bool {
         match self {
             Self::All => true,
-            Self::Config => config,
-            Self::State | Self::Operational => !config,
+            Self::Config => node.config,
+            Self::State | Self::Operational => !node.config,
         }
     }
 
     /// Whether a container or list may hold something to be shown.
     fn enters(self, schema: &Schema, id: NodeId) -> bool {
-        self.shows(schema.node(id).config) || self != Self::Config && schema.is_mixed(id)
+        self.admits(schema.node(id)) || self != Self::Config && schema.is_mixed(id)
     }
 
     /// Whether an entry is worth showing when only its keys are left of it. The entries of a mixed list stand for their
     /// state as much as for their configuration, so without other content they are no configuration.
     fn shows_keys_alone(self, schema: &Schema, list: NodeId) -> bool {
-        self == Self::All || self.shows(schema.node(list).config) && !schema.is_mixed(list)
+        self == Self::All || self.admits(schema.node(list)) && !schema.is_mixed(list)
     }
 }
 
 /// What of a subtree is written, and in which flavour.
 #[derive(Clone, Copy, Debug)]
-pub struct Shape<'a> {
+pub struct Shape {
     /// JSON_IETF rather than JSON.
     pub ietf: bool,
     /// Which kind of data.
     pub filter: Filter,
-    /// Levels below the place, of which the last shows only leaves (EXT-003 to EXT-006); none is no limit.
-    pub depth: Option<NonZeroU32>,
-    /// The top-level nodes shown when the place is the root.
-    pub roots: &'a [NodeId],
+    /// Levels below the place, of which the last shows only leaves; none or zero is no limit (EXT-003 to EXT-006).
+    pub depth: Option<u32>,
+    /// Which families of models are shown.
+    pub views: Views,
+}
+
+impl Shape {
+    /// Whether a leaf, standing in the branch `at`, belongs to a family that is shown.
+    pub fn shows(&self, schema: &Schema, at: &[Step], leaf: NodeId) -> bool {
+        self.views.shows(schema, at.first().map_or(leaf, |top| top.node))
+    }
 }
 
 /// Appends the content of a container, list entry or (`of` none) the root as one JSON object. Appends nothing and
 /// returns false when the shape leaves nothing of it (GET-006); a presence container that is shown is `{}` at least
 /// (GET-028).
-pub fn write_branch(
-    schema: &Schema,
-    of: Option<NodeId>,
-    branch: &Branch,
-    shape: &Shape<'_>,
-    out: &mut Vec<u8>,
-) -> bool {
+pub fn write_branch(schema: &Schema, of: Option<NodeId>, branch: &Branch, shape: &Shape, out: &mut Vec<u8>) -> bool {
     let start = out.len();
-    let levels = shape.depth.map_or(u32::MAX, NonZeroU32::get);
+    let levels = shape.depth.filter(|&levels| levels > 0).unwrap_or(u32::MAX);
     let mut writer = Writer { schema, shape, out };
     let held = writer.branch(of, branch, levels, true);
     let shown = match of {
@@ -97,7 +98,7 @@ enum Held {
 
 struct Writer<'a> {
     schema: &'a Schema,
-    shape: &'a Shape<'a>,
+    shape: &'a Shape,
     out: &'a mut Vec<u8>,
 }
 
@@ -108,7 +109,7 @@ impl Writer<'_> {
         self.out.push(b'{');
         for child in branch.children() {
             let node = child.node();
-            if of.is_none() && !self.shape.roots.contains(&node) {
+            if of.is_none() && !self.shape.views.shows(self.schema, node) {
                 continue;
             }
             let start = self.out.len();
@@ -133,7 +134,7 @@ impl Writer<'_> {
     fn leaf(&mut self, id: NodeId, leaf: &Leaf) -> Held {
         let node = self.schema.node(id);
         let is_key = matches!(&node.kind, Kind::Leaf(leaf) if leaf.is_key);
-        if !is_key && !self.shape.filter.shows(node.config) {
+        if !is_key && !self.shape.filter.admits(node) {
             return Held::Nothing;
         }
         put_value(self.out, self.schema, id, &leaf.value, self.shape.ietf);
@@ -176,7 +177,7 @@ impl Writer<'_> {
         let filter = self.shape.filter;
         match (held, &node.kind) {
             (Held::Something, _) => true,
-            (_, Kind::Container { presence }) => *presence && filter.shows(node.config),
+            (_, Kind::Container { presence }) => *presence && filter.admits(node),
             (Held::OnlyKeys, Kind::List(_)) => filter.shows_keys_alone(self.schema, id),
             _ => false,
         }

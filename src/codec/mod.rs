@@ -14,11 +14,11 @@ mod value;
 
 use std::sync::Arc;
 
-pub use edit::{Operation, OperationId, SetEdits, SetError, SetErrorKind};
+pub use edit::{OperationId, SetError, SetErrorKind, SetOperation, decode_set};
 pub use json::{Filter, Shape, write_branch};
-pub use notification::{Encoder, EncoderOptions, Grouping, MESSAGE_BYTES_MAX};
-pub use path::{PathDecodeError, PathForm, RequestPaths, path_to_pb};
-pub use value::value_to_pb;
+pub use notification::{Encoder, Grouping, MESSAGE_BYTES_MAX};
+pub use path::{PathDecodeError, PathForm, decode_path, encode_path, join_prefix};
+pub use value::typed_value;
 
 use names::WireNames;
 
@@ -55,7 +55,7 @@ pub enum Encoding {
 
 impl Encoding {
     /// All that are offered, in the order of their numbers (CAP-008).
-    pub const ALL: [Self; 3] = [Self::Json, Self::Proto, Self::JsonIetf];
+    pub const OFFERED: [Self; 3] = [Self::Json, Self::Proto, Self::JsonIetf];
 
     /// The encoding a request asks for by number; an unset field is zero, which is JSON (GET-007).
     pub fn from_pb(number: i32) -> Result<Self, EncodingError> {

@@ -47,21 +47,6 @@ pub enum Grouping {
     },
 }
 
-/// How an [`Encoder`] writes.
-#[derive(Clone, Debug)]
-pub struct EncoderOptions {
-    /// Form of the values.
-    pub encoding: Encoding,
-    /// Form of the paths.
-    pub form: PathForm,
-    /// Target to state in every prefix (PATH-041).
-    pub target: Option<String>,
-    /// How leaves are gathered.
-    pub grouping: Grouping,
-    /// Size in bytes that a message passes only when a single update is larger.
-    pub message_bytes_max: usize,
-}
-
 /// Writes the messages of one subscription.
 ///
 /// Leaves of one branch are expected together and in schema order, which is how the store tells them. Under
@@ -106,9 +91,16 @@ enum Kind {
 }
 
 impl Encoder {
-    /// An encoder with nothing written.
-    pub fn new(wire: Arc<Wire>, options: EncoderOptions) -> Self {
-        let EncoderOptions { encoding, form, target, grouping, message_bytes_max } = options;
+    /// An encoder with nothing written. `target` is stated in every prefix (PATH-041). A message is larger than
+    /// `message_bytes_max` only when a single update is.
+    pub fn new(
+        wire: Arc<Wire>,
+        encoding: Encoding,
+        form: PathForm,
+        target: Option<&str>,
+        grouping: Grouping,
+        message_bytes_max: usize,
+    ) -> Self {
         let mut target_field = Vec::new();
         if let Some(target) = target.filter(|target| !target.is_empty()) {
             put_bytes(&mut target_field, PATH_TARGET, target.as_bytes());

@@ -66,32 +66,65 @@ pub enum PathDecodeError {
     },
 }
 
-/// The paths of one request: joins each with the prefix, and keeps what the reply has to know.
-#[derive(Clone, Debug)]
-pub struct RequestPaths {
-    prefix: RawPath,
-    target: Option<String>,
-    /// Origin of the paths so far, when one of them states one.
-    origin: Option<String>,
-    any_elem: bool,
-    any_element: bool,
+impl PathForm {
+    /// The form to answer a request in, from all its paths: `element` only when some path used it and none used `elem`.
+    #[expect(deprecated, reason = "the form of paths that old collectors still send (PATH-002)")]
+    pub fn of<'a>(paths: impl IntoIterator<Item = &'a pb::Path>) -> Self {
+        let (mut elem, mut element) = (false, false);
+        for path in paths {
+            elem |= !path.elem.is_empty();
+            element |= !path.element.is_empty();
+        }
+        if element && !elem { Self::Element } else { Self::Elem }
+    }
 }
 
-impl RequestPaths {
-    /// Starts with the prefix; an empty one is none.
-    pub fn new(prefix: Option<&pb::Path>) -> Result<Self, PathDecodeError> {
-        let mut paths =
-            Self { prefix: RawPath::default(), target: None, origin: None, any_elem: false, any_element: false };
-        if let Some(prefix) = prefix {
-            paths.prefix = paths.decode(prefix)?;
-            paths.target = Some(&prefix.target).filter(|target| !target.is_empty()).cloned();
+/// Decodes one path of a request. A target in it is for the caller to use or ignore (PATH-041, PATH-042).
+pub fn decode_path(path: &pb::Path) -> Result<RawPath, PathDecodeError> {
+    let elems: Vec<RawElem> = path.elem.iter().map(from_elem).collect();
+    #[expect(deprecated, reason = "the form of paths that old collectors still send (PATH-002)")]
+    let texts = &path.element;
+    let elements = from_elements(texts)?;
+    let elems = match (elems.is_empty(), texts.is_empty()) {
+        (_, true) => elems,
+        (true, false) => elements,
+        (false, false) if agree(&elems, &elements) => elems,
+        (false, false) => {
+            let text = |elems| RawPath { origin: None, elems }.to_string();
+            return Err(PathDecodeError::FormsDiffer { elem: text(elems), element: text(elements) });
         }
-        Ok(paths)
+    };
+    let origin = Some(&path.origin).filter(|origin| !origin.is_empty()).cloned();
+    let path = RawPath { origin, elems: without_empty_root(elems) };
+    check_symbols(&path)?;
+    check_length(&path)?;
+    Ok(path)
+}
+
+/// Puts the prefix in front of every path (PATH-005, PATH-006). A request without paths means the prefix itself
+/// (GET-025).
+pub fn join_prefix(prefix: &RawPath, paths: &[RawPath]) -> Result<Vec<RawPath>, PathDecodeError> {
+    let mut joining = Joining::new(prefix);
+    match paths {
+        [] => Ok(vec![prefix.clone()]),
+        paths => paths.iter().map(|path| joining.join(path)).collect(),
+    }
+}
+
+/// Joins the paths of one request with its prefix, one after the other.
+pub(super) struct Joining<'a> {
+    prefix: &'a RawPath,
+    /// Origin of the paths so far, when one of them states one.
+    origin: Option<String>,
+}
+
+impl<'a> Joining<'a> {
+    pub(super) fn new(prefix: &'a RawPath) -> Self {
+        Self { prefix, origin: None }
     }
 
-    /// The absolute path that `path` means (PATH-005, PATH-006). A target in it is ignored (PATH-042).
-    pub fn join(&mut self, path: &pb::Path) -> Result<RawPath, PathDecodeError> {
-        let path = self.decode(path)?;
+    /// The absolute path.
+    pub(super) fn join(&mut self, path: &RawPath) -> Result<RawPath, PathDecodeError> {
         if let (Some(origin), Some(prefix)) = (&path.origin, &self.prefix.origin) {
             let (origin, prefix) = (origin.clone(), prefix.clone());
             return Err(PathDecodeError::OriginTwice { path: path.to_string(), origin, prefix });
@@ -103,47 +136,9 @@ impl RequestPaths {
                 return Err(PathDecodeError::SeveralOrigins { path: path.to_string(), first, second });
             }
         }
-        let joined = self.prefix.join(&path);
+        let joined = self.prefix.join(path);
         check_length(&joined)?;
         Ok(joined)
-    }
-
-    /// The prefix itself, which is what a request without paths means (GET-025).
-    pub fn prefix(&self) -> &RawPath {
-        &self.prefix
-    }
-
-    /// The target to be reflected in every prefix of the reply (PATH-041).
-    pub fn target(&self) -> Option<&str> {
-        self.target.as_deref()
-    }
-
-    /// The form of the reply, once every path has been joined: `element` only when no path used `elem`.
-    pub fn form(&self) -> PathForm {
-        if self.any_element && !self.any_elem { PathForm::Element } else { PathForm::Elem }
-    }
-
-    fn decode(&mut self, path: &pb::Path) -> Result<RawPath, PathDecodeError> {
-        let elems: Vec<RawElem> = path.elem.iter().map(from_elem).collect();
-        #[expect(deprecated, reason = "the form of paths that old collectors still send (PATH-002)")]
-        let texts = &path.element;
-        let elements = from_elements(texts)?;
-        self.any_elem |= !elems.is_empty();
-        self.any_element |= !texts.is_empty();
-        let origin = Some(&path.origin).filter(|origin| !origin.is_empty()).cloned();
-        let elems = match (elems.is_empty(), texts.is_empty()) {
-            (_, true) => elems,
-            (true, false) => elements,
-            (false, false) if agree(&elems, &elements) => elems,
-            (false, false) => {
-                let text = |elems| RawPath { origin: None, elems }.to_string();
-                return Err(PathDecodeError::FormsDiffer { elem: text(elems), element: text(elements) });
-            }
-        };
-        let path = RawPath { origin, elems: without_empty_root(elems) };
-        check_symbols(&path)?;
-        check_length(&path)?;
-        Ok(path)
     }
 }
 
@@ -191,9 +186,11 @@ fn check_length(path: &RawPath) -> Result<(), PathTextError> {
 
 /// Steps as a message, for replies that are built as objects. A reply never names an origin: its names are unique
 /// without one.
-pub fn path_to_pb(schema: &Schema, steps: &[Step], form: PathForm) -> pb::Path {
+pub fn encode_path(schema: &Schema, steps: &[Step], form: PathForm) -> pb::Path {
     match form {
-        PathForm::Elem => pb::Path { elem: steps.iter().map(|step| to_elem(schema, step)).collect(), ..Default::default() },
+        PathForm::Elem => {
+            pb::Path { elem: steps.iter().map(|step| to_elem(schema, step)).collect(), ..Default::default() }
+        }
         #[expect(deprecated, reason = "the form the request used (PATH-003)")]
         PathForm::Element => {
             let element = steps.iter().map(|step| element_text(schema, step)).collect();

@@ -22,7 +22,7 @@ const DOUBLE_VAL: Key = Key::fixed64(14);
 const ELEMENT: Key = Key::sized(1);
 
 /// The value of the leaf `node` as a message, for replies that are built as objects.
-pub fn value_to_pb(schema: &Schema, node: NodeId, value: &Value, encoding: Encoding) -> pb::TypedValue {
+pub fn typed_value(schema: &Schema, node: NodeId, value: &Value, encoding: Encoding) -> pb::TypedValue {
     let json = |ietf| {
         let mut text = Vec::new();
         json::put_value(&mut text, schema, node, value, ietf);
@@ -61,7 +61,7 @@ fn scalar_to_pb(schema: &Schema, node: NodeId, value: &Value) -> Typed {
     }
 }
 
-/// Appends the content of a `TypedValue`: the same bytes as [`value_to_pb`] would encode to.
+/// Appends the content of a `TypedValue`: the same bytes as [`typed_value`] would encode to.
 pub(super) fn put_typed(out: &mut Vec<u8>, schema: &Schema, node: NodeId, value: &Value, encoding: Encoding) {
     match encoding {
         Encoding::Json => put_nested(out, JSON_VAL, |out| json::put_value(out, schema, node, value, false)),

@@ -17,7 +17,7 @@ use super::{ConfigError, Fault, nearest};
 use crate::aaa::local;
 use crate::path::{DataPath, ListKey, RawPath};
 use crate::schema::{Input, Kind, NodeId, Rule, Schema};
-use crate::store::{Content, Edit};
+use crate::store::{Content, Edit, Fingerprint};
 use crate::value::Value;
 
 /// The tables of the file that hold YANG data.
@@ -34,18 +34,20 @@ impl ModelTables {
         self.configure.is_empty() && self.others.is_empty()
     }
 
-    /// A text that is the same as long as the content is, whatever its layout. It tells whether the tables have to be
+    /// Name of the file, as errors show it.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// A digest that is the same as long as the content is, whatever its layout. It tells whether the tables have to be
     /// applied again, which the edits cannot: a password is hashed with a new salt each time.
-    pub fn fingerprint(&self) -> String {
+    pub fn fingerprint(&self) -> Fingerprint {
         let mut hash = Sha256::new();
         for members in [&self.configure, &self.others] {
             hash.update(Data::Table(members.clone()).to_string());
             hash.update([0]);
         }
-        hash.finalize().iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hash.finalize().into()
     }
 
     /// `file:line` of what the file says about a path, or of the nearest place above it; none when it says nothing.

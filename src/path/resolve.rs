@@ -256,6 +256,11 @@ impl Walk<'_> {
             }
             trails = found;
         }
+        if self.raw.origin.is_some() && trails.iter().all(Vec::is_empty) {
+            // The root of an origin is the top-level nodes it leaves (SET-043).
+            let shown = roots.iter().filter(|&&root| self.shown(root));
+            trails = shown.map(|&root| extended(&Trail::new(), root, self.open(root))).collect();
+        }
         trails.sort();
         trails.dedup();
         Ok(trails)

@@ -6,10 +6,9 @@
 //! ([`libyang`]), never to look something up.
 
 mod accept;
+pub mod libyang;
 mod load;
-mod libyang;
 mod pattern;
-mod set;
 mod types;
 
 use std::sync::Arc;
@@ -17,7 +16,6 @@ use std::sync::Arc;
 pub use accept::{Input, Rule, TypeError};
 pub use load::{LoadError, Loaded, Sources, load};
 pub use pattern::TextPattern;
-pub use set::NodeSet;
 pub use types::{Range, Type};
 
 use crate::value::{Text, Value};
@@ -122,6 +120,32 @@ pub struct CaseRef {
     pub is_default: bool,
 }
 
+/// A choice. Its number is its index among [`Schema::choices`].
+#[derive(Debug)]
+pub struct Choice {
+    /// Name of the choice.
+    pub name: Text,
+    /// The data node around it; none at the top.
+    pub parent: Option<NodeId>,
+    /// The case it lies in, when that is below the same data node.
+    pub within: Option<CaseRef>,
+    /// Whether some case has to have data.
+    pub mandatory: bool,
+    /// Its cases in schema order.
+    pub cases: Box<[Case]>,
+}
+
+/// A case of a choice, shorthand ones included.
+#[derive(Debug)]
+pub struct Case {
+    /// The number that [`CaseRef::case`] has.
+    pub number: u32,
+    /// Name of the case.
+    pub name: Text,
+    /// Leaves that have to exist once anything of the case does (RFC 7950 7.6.5).
+    pub mandatory: Box<[NodeId]>,
+}
+
 /// One data node.
 #[derive(Debug)]
 pub struct Node {
@@ -135,7 +159,8 @@ pub struct Node {
     pub kind: Kind,
     /// `config true`.
     pub config: bool,
-    /// `mandatory true` (leaf, choice members excluded) .
+    /// `mandatory true` of a leaf or anydata that is neither a key nor a member of a case; those of a case are in
+    /// [`Case::mandatory`].
     pub mandatory: bool,
     /// Whether the node carries a `when`, itself or by the uses, augment, choice or case around it.
     pub has_when: bool,
@@ -178,10 +203,9 @@ impl Node {
 pub struct Schema {
     nodes: Vec<Node>,
     modules: Vec<Module>,
+    choices: Vec<Choice>,
     roots: Box<[NodeId]>,
     roots_by_name: Box<[NodeId]>,
-    /// By node: `config true` with a `config false` node below. See [`mixed`].
-    mixed: Box<[bool]>,
 }
 
 impl Schema {
@@ -195,9 +219,14 @@ impl Schema {
         &self.modules[usize::from(id.0)]
     }
 
-    /// All implemented modules that define data, sorted by name.
+    /// All implemented modules, sorted by name: those that define data, and those that only change others.
     pub fn modules(&self) -> &[Module] {
         &self.modules
+    }
+
+    /// All choices, by number.
+    pub fn choices(&self) -> &[Choice] {
+        &self.choices
     }
 
     /// Top-level data nodes in module order.
@@ -252,11 +281,6 @@ impl Schema {
         }
     }
 
-    /// Whether a `config true` node has state somewhere below it, as OpenConfig lists do.
-    pub fn is_mixed(&self, id: NodeId) -> bool {
-        self.mixed.get(id.index()).copied().unwrap_or(false)
-    }
-
     /// Whether `ancestor` is `node` or lies above it.
     pub fn contains(&self, ancestor: NodeId, node: NodeId) -> bool {
         let mut at = Some(node);
@@ -288,19 +312,4 @@ impl Schema {
     pub fn changes_module(&self, parent: Option<NodeId>, id: NodeId) -> bool {
         parent.is_none_or(|parent| self.node(parent).module != self.node(id).module)
     }
-}
-
-/// For every node, whether it is configuration that holds state. Children come after their parents in the arena, so one
-/// backward pass sees every child before its parent.
-fn mixed(nodes: &[Node]) -> Box<[bool]> {
-    let mut mixed = vec![false; nodes.len()];
-    for (index, node) in nodes.iter().enumerate().rev() {
-        if let Some(parent) = node.parent
-            && nodes[parent.index()].config
-            && (!node.config || mixed[index])
-        {
-            mixed[parent.index()] = true;
-        }
-    }
-    mixed.into()
 }

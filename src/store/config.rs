@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use super::commit::{Commit, Next, Origin, Store, lock};
 use super::delta::Delta;
 use super::edit::{self, Edit, EditError};
-use super::journal::{Journal, JournalError, Record};
+use super::journal::{Fingerprint, Journal, JournalError, Record};
 use super::settle::settle;
 use super::tree::Tree;
 use super::validate::{Validator, Violation};
+use crate::schema::Schema;
 use crate::time::Timestamp;
 
 /// Who makes a commit, kept with it for good.
@@ -24,6 +25,25 @@ pub struct Author {
     pub source: String,
     /// Session number, zero when there is no session.
     pub session: u64,
+}
+
+/// Makes the candidate that `edits` on `start` lead to, settled and voted on, and its delta to `base`. The validator then
+/// waits to be told whether the candidate was accepted.
+pub fn prepare(
+    schema: &Schema,
+    validator: &mut Validator,
+    base: &Tree,
+    start: Tree,
+    edits: &[Edit],
+    now: Timestamp,
+) -> Result<(Tree, Delta), CommitError> {
+    let mut candidate = start;
+    for (position, edit) in edits.iter().enumerate() {
+        edit::apply(&mut candidate, schema, edit, now).map_err(|source| CommitError::Edit { position, source })?;
+    }
+    settle(schema, base, &mut candidate, now);
+    let delta = validator.vote(base, &mut candidate, now).map_err(CommitError::Constraints)?;
+    Ok((candidate, delta))
 }
 
 /// Why a commit was refused. Nothing has changed.
@@ -81,13 +101,7 @@ impl ConfigWriter {
         let schema = self.store.schema();
         let mut turn = lock(&self.turn);
         let base = self.store.newest();
-        let mut candidate = base.tree.clone();
-        for (position, edit) in edits.iter().enumerate() {
-            edit::apply(&mut candidate, schema, edit, now)
-                .map_err(|source| CommitError::Edit { position, source })?;
-        }
-        settle(schema, &base.tree, &mut candidate, now);
-        let delta = turn.validator.vote(&base.tree, &mut candidate, now).map_err(CommitError::Constraints)?;
+        let (candidate, delta) = prepare(schema, &mut turn.validator, &base.tree, base.tree.clone(), edits, now)?;
         if delta.is_empty() {
             turn.validator.accept();
             return Ok(Committed { commit: base, commit_id: None, delta });
@@ -103,6 +117,21 @@ impl ConfigWriter {
         turn.validator.accept();
         let commit = self.publish(&base.tree, candidate, &delta, commit_id, now);
         Ok(Committed { commit, commit_id: Some(commit_id), delta })
+    }
+
+    /// Applies the startup configuration of the file as one commit, and remembers that this version of it has been
+    /// applied, so that the next start leaves later changes alone.
+    pub fn commit_startup(
+        &self,
+        edits: &[Edit],
+        author: &Author,
+        fingerprint: &Fingerprint,
+        now: Timestamp,
+    ) -> Result<Committed, CommitError> {
+        let committed = self.commit(edits, author, now)?;
+        // A crash between the two applies the same tables again at the next start, which changes nothing.
+        lock(&self.turn).journal.set_startup(fingerprint)?;
+        Ok(committed)
     }
 
     /// State may have moved on while this commit was on its way to the disk; then the delta goes onto the newest tree.

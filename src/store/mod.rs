@@ -17,7 +17,7 @@ mod tree;
 mod validate;
 
 pub use commit::{Commit, Origin, Store};
-pub use config::{Author, CommitError, Committed, ConfigWriter};
+pub use config::{Author, CommitError, Committed, ConfigWriter, prepare};
 pub use delta::{Delta, DeltaItem, LeafChange};
 pub use journal::{Fingerprint, Journal, JournalError, PastCommit, Record, RowChange, Saved, Unfit};
 pub use validate::{Validator, Violation};

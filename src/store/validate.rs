@@ -1,15 +1,18 @@
 //! stub
 use super::{Delta,Tree}; use crate::time::Timestamp;
+use crate::schema::Schema; use std::sync::Arc;
 /// stub
 #[derive(Debug)]
-pub struct Validator;
+pub struct Validator(pub Arc<Schema>);
 /// stub
 #[derive(Debug)]
 pub struct Violation;
 impl std::fmt::Display for Violation { fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { Ok(()) } }
-impl Validator { 
+impl Validator {
 /// stub
-pub fn vote(&mut self, _b:&Tree,_c:&mut Tree,_n:Timestamp)->Result<Delta,Vec<Violation>>{Ok(Delta::default())}
+pub fn new(l:&crate::schema::Loaded)->Self{Self(l.schema.clone())}
+/// stub
+pub fn vote(&mut self, b:&Tree,c:&mut Tree,_n:Timestamp)->Result<Delta,Vec<Violation>>{Ok(Delta::between(&self.0,b,c))}
 /// stub
 pub fn accept(&mut self){} 
 /// stub

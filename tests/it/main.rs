@@ -1,3 +1,5 @@
 //! Tests through the public door of the library, in one binary.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 mod wire;

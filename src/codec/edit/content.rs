@@ -4,28 +4,13 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value as Json};
 
-use super::{SetErrorKind, parse, value_error};
+use super::{SetErrorKind, parse};
 use crate::path::{DataPath, ListKey, Step};
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::typed_value::Value as Typed;
 use crate::schema::{Input, Kind, NodeId, Rule, Schema};
 use crate::store::Content;
 use crate::value::{Decimal, Value};
-
-/// Why a value is refused, and where in it.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    /// Path of the part at fault; none when it is the path of the operation.
-    pub(super) path: Option<String>,
-    /// What is wrong.
-    pub(super) kind: SetErrorKind,
-}
-
-impl From<SetErrorKind> for Refusal {
-    fn from(kind: SetErrorKind) -> Self {
-        Self { path: None, kind }
-    }
-}
 
 /// Members of a branch, ready for the store.
 type Members = Vec<(NodeId, Content)>;
@@ -51,11 +36,11 @@ impl<'a> Decoder<'a> {
     }
 
     /// Decodes any form of value (SET-031, SET-034).
-    pub(super) fn value(&mut self, value: &pb::TypedValue) -> Result<Content, Refusal> {
+    pub(super) fn value(&mut self, value: &pb::TypedValue) -> Result<Content, SetErrorKind> {
         self.check_config()?;
         #[expect(deprecated, reason = "older clients send float_val and decimal_val")]
         match &value.value {
-            None => Err(super::no_value()),
+            None => Err(super::no_value(self.path())),
             Some(Typed::JsonVal(text)) => self.json(text, Rule::Lenient),
             Some(Typed::JsonIetfVal(text)) => self.json(text, Rule::Rfc7951),
             Some(Typed::StringVal(text)) => self.scalar(Input::Text(text)),
@@ -70,15 +55,15 @@ impl<'a> Decoder<'a> {
                 self.scalar(Input::Number(&text))
             }
             Some(Typed::LeaflistVal(members)) => self.scalars(members),
-            Some(Typed::AnyVal(_)) => Err(unsupported("Value field any_val")),
-            Some(Typed::AsciiVal(_)) => Err(unsupported("Value field ascii_val")),
-            Some(Typed::ProtoBytes(_)) => Err(unsupported("Value field proto_bytes")),
+            Some(Typed::AnyVal(_)) => Err(self.unsupported("Value field any_val")),
+            Some(Typed::AsciiVal(_)) => Err(self.unsupported("Value field ascii_val")),
+            Some(Typed::ProtoBytes(_)) => Err(self.unsupported("Value field proto_bytes")),
         }
     }
 
-    fn json(&mut self, text: &[u8], rule: Rule) -> Result<Content, Refusal> {
+    fn json(&mut self, text: &[u8], rule: Rule) -> Result<Content, SetErrorKind> {
         self.rule = rule;
-        let json = parse::parse(text).map_err(value_error)?;
+        let json = parse::parse(text).map_err(|reason| self.invalid(reason))?;
         self.empty_object = matches!(&json, Json::Object(members) if members.is_empty());
         match self.at.last().cloned() {
             None => self.object(None, None, &json).map(Content::Branch),
@@ -88,19 +73,19 @@ impl<'a> Decoder<'a> {
     }
 
     /// What `json` says about the node at the end of the way.
-    fn content(&mut self, id: NodeId, json: &Json) -> Result<Content, Refusal> {
+    fn content(&mut self, id: NodeId, json: &Json) -> Result<Content, SetErrorKind> {
         self.check_config()?;
         match &self.schema.node(id).kind {
             Kind::Container { .. } => self.object(Some(id), None, json).map(Content::Branch),
             Kind::List(_) => self.array(id, json).map(Content::List),
             Kind::Leaf(_) => self.json_scalar(id, json).map(Content::Leaf),
             Kind::LeafList(_) => self.json_members(id, json).map(Content::Leaf),
-            Kind::Any => Err(self.refuse(SetErrorKind::Unsupported { what: "anydata".to_owned() })),
+            Kind::Any => Err(self.unsupported("anydata")),
         }
     }
 
     /// The members of an object. `key` is the key of the entry that the object is the content of.
-    fn object(&mut self, of: Option<NodeId>, key: Option<&ListKey>, json: &Json) -> Result<Members, Refusal> {
+    fn object(&mut self, of: Option<NodeId>, key: Option<&ListKey>, json: &Json) -> Result<Members, SetErrorKind> {
         let Json::Object(object) = json else {
             let place = if key.is_some() { "A list entry" } else { "A container" };
             return Err(self.invalid(format!("{place} takes a JSON object, not {}", kind_of(json))));
@@ -131,7 +116,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The node a member name means. Without a module the name has to be unambiguous (SET-033).
-    fn member(&self, of: Option<NodeId>, name: &str) -> Result<NodeId, Refusal> {
+    fn member(&self, of: Option<NodeId>, name: &str) -> Result<NodeId, SetErrorKind> {
         let (module, local) = match name.split_once(':') {
             Some((module, local)) => (Some(module), local),
             None => (None, name),
@@ -139,7 +124,7 @@ impl<'a> Decoder<'a> {
         let found = self.schema.named(of, local);
         let refuse = |reason: String| {
             let place = if self.at.is_empty() { String::new() } else { self.path() };
-            Err(Refusal { path: Some(format!("{place}/{name}")), kind: value_error(reason) })
+            Err(SetErrorKind::Value { path: format!("{place}/{name}"), reason })
         };
         match (self.schema.child(of, module, local), module) {
             (Some(node), None) if found.len() > 1 && self.is_foreign(of, node) => {
@@ -164,7 +149,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The entries of a list as a whole (SET-049).
-    fn array(&mut self, list: NodeId, json: &Json) -> Result<Vec<(ListKey, Members)>, Refusal> {
+    fn array(&mut self, list: NodeId, json: &Json) -> Result<Vec<(ListKey, Members)>, SetErrorKind> {
         let Json::Array(elements) = json else {
             return Err(self.invalid(format!("A list takes a JSON array of entries, not {}", kind_of(json))));
         };
@@ -189,7 +174,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The key of an entry, from the key leaves in it.
-    fn entry_key(&mut self, list: NodeId, object: &Map<String, Json>) -> Result<ListKey, Refusal> {
+    fn entry_key(&mut self, list: NodeId, object: &Map<String, Json>) -> Result<ListKey, SetErrorKind> {
         let schema = self.schema;
         let keys = schema.node(list).keys();
         let values = keys.iter().map(|&leaf| {
@@ -208,7 +193,7 @@ impl<'a> Decoder<'a> {
         values.collect()
     }
 
-    fn json_scalar(&self, leaf: NodeId, json: &Json) -> Result<Value, Refusal> {
+    fn json_scalar(&self, leaf: NodeId, json: &Json) -> Result<Value, SetErrorKind> {
         let input = match json {
             Json::String(text) => Input::Text(text),
             Json::Number(number) => Input::Number(number.as_str()),
@@ -224,7 +209,7 @@ impl<'a> Decoder<'a> {
         self.accept(leaf, input)
     }
 
-    fn json_members(&self, list: NodeId, json: &Json) -> Result<Value, Refusal> {
+    fn json_members(&self, list: NodeId, json: &Json) -> Result<Value, SetErrorKind> {
         match json {
             Json::Array(members) => {
                 let members = members.iter().map(|member| self.json_scalar(list, member));
@@ -236,7 +221,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A typed scalar: the value of a leaf, or one member of a leaf-list.
-    fn scalar(&self, input: Input<'_>) -> Result<Content, Refusal> {
+    fn scalar(&self, input: Input<'_>) -> Result<Content, SetErrorKind> {
         let node = self.terminal()?;
         let value = self.accept(node, input)?;
         match self.schema.node(node).kind {
@@ -245,35 +230,33 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn scalars(&mut self, members: &pb::ScalarArray) -> Result<Content, Refusal> {
+    fn scalars(&mut self, members: &pb::ScalarArray) -> Result<Content, SetErrorKind> {
         let node = self.terminal()?;
         if !matches!(self.schema.node(node).kind, Kind::LeafList(_)) {
             return Err(self.invalid("A leaf takes one value, not leaflist_val"));
         }
         let mut values = Vec::with_capacity(members.element.len());
         for member in &members.element {
-            let nested = matches!(
-                &member.value,
-                Some(Typed::LeaflistVal(_) | Typed::JsonVal(_) | Typed::JsonIetfVal(_))
-            );
+            let nested =
+                matches!(&member.value, Some(Typed::LeaflistVal(_) | Typed::JsonVal(_) | Typed::JsonIetfVal(_)));
             match (nested, self.value(member)) {
                 (true, _) => return Err(self.invalid("Members of leaflist_val are scalars")),
                 (false, Ok(Content::Leaf(Value::List(one)))) => values.extend(one.iter().cloned()),
                 (false, Ok(_)) => {}
-                (false, Err(refusal)) => return Err(refusal),
+                (false, Err(error)) => return Err(error),
             }
         }
         self.leaf_list(values).map(Content::Leaf)
     }
 
     /// The leaf or leaf-list at the place, which is all that typed scalars fit.
-    fn terminal(&self) -> Result<NodeId, Refusal> {
+    fn terminal(&self) -> Result<NodeId, SetErrorKind> {
         let node = self.at.last().map(|step| step.node).filter(|&node| self.schema.node(node).is_terminal());
-        node.ok_or_else(|| value_error("A container, list or entry takes a JSON value").into())
+        node.ok_or_else(|| self.invalid("A container, list or entry takes a JSON value"))
     }
 
     /// RFC 7950 7.7: the members of a leaf-list in a configuration differ.
-    fn leaf_list(&self, members: Vec<Value>) -> Result<Value, Refusal> {
+    fn leaf_list(&self, members: Vec<Value>) -> Result<Value, SetErrorKind> {
         let mut given = HashSet::with_capacity(members.len());
         match members.iter().find(|member| !given.insert(*member)) {
             Some(twice) => Err(self.invalid(format!("Member '{twice}' is given twice"))),
@@ -281,7 +264,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn accept(&self, id: NodeId, input: Input<'_>) -> Result<Value, Refusal> {
+    fn accept(&self, id: NodeId, input: Input<'_>) -> Result<Value, SetErrorKind> {
         let node = self.schema.node(id);
         let Some(ty) = node.ty() else { return Err(self.invalid("Element takes no value")) };
         ty.accept(input, self.rule, &self.schema.module(node.module).name)
@@ -289,7 +272,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// A key leaf that is written by its own path has the value the path says (SET-024).
-    fn fits_own_key(&self, value: Value) -> Result<Value, Refusal> {
+    fn fits_own_key(&self, value: Value) -> Result<Value, SetErrorKind> {
         let [.., entry, leaf] = &*self.at else { return Ok(value) };
         let position = self.schema.node(entry.node).keys().iter().position(|&key| key == leaf.node);
         let fixed = position.and_then(|position| entry.key.as_ref()?.get(position));
@@ -301,22 +284,26 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn check_config(&self) -> Result<(), Refusal> {
+    fn check_config(&self) -> Result<(), SetErrorKind> {
         match self.at.last() {
-            Some(step) if !self.schema.node(step.node).config => Err(self.refuse(SetErrorKind::NotConfigurable)),
+            Some(step) if !self.schema.node(step.node).config => {
+                Err(SetErrorKind::NotConfigurable { path: self.path() })
+            }
             _ => Ok(()),
         }
     }
 
     /// RFC 7950 7.9: one value cannot hold two cases of a choice.
-    fn check_cases(&self, members: &Members) -> Result<(), Refusal> {
+    fn check_cases(&self, members: &Members) -> Result<(), SetErrorKind> {
         let cases = |position: usize| members.get(position).map_or(&[][..], |(id, _)| &*self.schema.node(*id).cases);
         for later in 1..members.len() {
             for ours in cases(later) {
                 let other = (0..later).find(|&earlier| {
                     cases(earlier).iter().any(|theirs| theirs.choice == ours.choice && theirs.case != ours.case)
                 });
-                if let (Some((first, _)), Some((second, _))) = (other.and_then(|at| members.get(at)), members.get(later)) {
+                if let (Some((first, _)), Some((second, _))) =
+                    (other.and_then(|at| members.get(at)), members.get(later))
+                {
                     let name = |id: NodeId| &*self.schema.node(id).name;
                     return Err(self.invalid(format!(
                         "Elements '{}' and '{}' exclude each other",
@@ -329,28 +316,24 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn decimal_text(&self, decimal: &pb::Decimal64) -> Result<String, Refusal> {
+    fn decimal_text(&self, decimal: &pb::Decimal64) -> Result<String, SetErrorKind> {
         // RFC 7950 9.3.4: at most 18 digits after the point.
         let scale = u8::try_from(decimal.precision).ok().filter(|scale| *scale <= 18);
         let scale = scale.ok_or_else(|| self.invalid("A decimal has at most 18 digits after the point"))?;
         Ok(Decimal { digits: decimal.digits, scale }.to_string())
     }
 
-    fn invalid(&self, reason: impl Into<String>) -> Refusal {
-        self.refuse(value_error(reason))
+    fn invalid(&self, reason: impl Into<String>) -> SetErrorKind {
+        SetErrorKind::Value { path: self.path(), reason: reason.into() }
     }
 
-    fn refuse(&self, kind: SetErrorKind) -> Refusal {
-        Refusal { path: Some(self.path()), kind }
+    fn unsupported(&self, what: &str) -> SetErrorKind {
+        SetErrorKind::Unsupported { path: self.path(), what: what.to_owned() }
     }
 
     fn path(&self) -> String {
         DataPath::new(&*self.at).display(self.schema).to_string()
     }
-}
-
-fn unsupported(what: &str) -> Refusal {
-    SetErrorKind::Unsupported { what: what.to_owned() }.into()
 }
 
 fn kind_of(json: &Json) -> &'static str {

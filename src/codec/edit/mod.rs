@@ -7,35 +7,37 @@ mod content;
 mod parse;
 
 use std::fmt;
-use std::ops::Range;
 
-use content::{Decoder, Refusal};
+use content::Decoder;
 
-use super::path::{PathDecodeError, RequestPaths};
-use crate::path::{DataPath, PathError, Pattern, PatternStep, RawPath, Resolver, Step};
+use super::path::{Joining, PathDecodeError, decode_path};
 use crate::path::KeyMatch;
+use crate::path::{DataPath, PathError, Pattern, PatternStep, RawPath, Resolver, Step};
 use crate::pb::gnmi as pb;
 use crate::schema::{Kind, NodeId};
 use crate::store::{Content, Edit};
 
-/// A SetRequest, decoded.
-#[derive(Clone, Debug, Default)]
-pub struct SetEdits {
-    /// All edits in order, for one commit (SET-004).
-    pub edits: Vec<Edit>,
-    /// The operations they came from, in the same order: one result is due for each (SET-007).
-    pub operations: Vec<Operation>,
-}
-
-/// One operation of the request.
+/// One operation of a SetRequest, decoded.
 #[derive(Clone, Debug)]
-pub struct Operation {
+pub struct SetOperation {
     /// Which one.
     pub id: OperationId,
-    /// Its path as in the request, for the result.
+    /// Its path as in the request.
     pub path: pb::Path,
     /// Its edits. Most operations make one; one on the root makes one for each top-level node.
-    pub edits: Range<usize>,
+    pub edits: Vec<Edit>,
+}
+
+impl SetOperation {
+    /// The result of the operation, once it is committed (SET-007, SET-008).
+    pub fn result(&self) -> pb::UpdateResult {
+        pb::UpdateResult { path: Some(self.path.clone()), op: self.id.to_pb().into(), ..Default::default() }
+    }
+
+    /// Its edits, for the commit.
+    pub fn into_edits(self) -> Vec<Edit> {
+        self.edits
+    }
 }
 
 /// Names an operation, counted from one within its kind, as errors show it.
@@ -80,155 +82,141 @@ impl fmt::Display for OperationId {
 
 /// Why a SetRequest does not decode. Prints as `path - reason`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .kind.text(.path))]
+#[error("{kind}")]
 pub struct SetError {
     /// The operation at fault.
     pub operation: OperationId,
-    /// The path at fault, which for a JSON value may lie below that of the operation.
-    pub path: String,
     /// What is wrong.
+    #[source]
     pub kind: SetErrorKind,
 }
 
-/// What is wrong with an operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is wrong with an operation. A path is that of the part at fault, which for a JSON value may lie below the path
+/// of the operation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SetErrorKind {
     /// The path does not decode.
-    Decode(PathDecodeError),
+    #[error(transparent)]
+    Decode(#[from] PathDecodeError),
     /// The path means nothing here, or cannot be written (SET-016, SET-023, SET-026).
-    Path(PathError),
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// The value does not fit: no value, malformed JSON, an unknown member, a type that refuses it (SET-020 to SET-035).
+    #[error("{path} - {reason}")]
     Value {
+        /// The path.
+        path: String,
         /// The rule it breaks.
         reason: String,
     },
     /// The node, or one in the value, is `config false` (SET-025).
-    NotConfigurable,
+    #[error("{path} - Element is not configurable")]
+    NotConfigurable {
+        /// The path.
+        path: String,
+    },
     /// A form of value or an operation that is not offered (SET-031).
+    #[error("{path} - {what} is not supported")]
     Unsupported {
+        /// The path.
+        path: String,
         /// Its name.
         what: String,
     },
 }
 
-impl SetErrorKind {
-    fn text(&self, path: &str) -> String {
-        match self {
-            Self::Decode(error) => error.to_string(),
-            Self::Path(error) => error.to_string(),
-            Self::Value { reason } => format!("{path} - {reason}"),
-            Self::NotConfigurable => format!("{path} - Element is not configurable"),
-            Self::Unsupported { what } => format!("{path} - {what} is not supported"),
-        }
-    }
+/// Decodes a request into its operations, in the order they have to be made. Whether they can be made is for the store
+/// to say.
+pub fn decode_set(request: &pb::SetRequest, resolver: &Resolver<'_>) -> Result<Vec<SetOperation>, SetError> {
+    let prefix = request.prefix.as_ref().map(decode_path).transpose();
+    let prefix = prefix.map_err(|error| SetError { operation: OperationId::Request, kind: error.into() })?;
+    let prefix = prefix.unwrap_or_default();
+    let mut decoding = Decoding { resolver, joining: Joining::new(&prefix) };
+    let deletes = (1..).zip(&request.delete).map(|(number, path)| (OperationId::Delete(number), Some(path), None));
+    let replaces =
+        (1..).zip(&request.replace).map(|(number, update)| with_update(OperationId::Replace(number), update));
+    let updates = (1..).zip(&request.update).map(|(number, update)| with_update(OperationId::Update(number), update));
+    let unions = (1..)
+        .zip(&request.union_replace)
+        .map(|(number, update)| with_update(OperationId::UnionReplace(number), update));
+    let all = deletes.chain(replaces).chain(updates).chain(unions);
+    all.map(|(id, path, update)| {
+        let path = path.cloned().unwrap_or_default();
+        let edits = decoding.edits(id, &path, update).map_err(|kind| SetError { operation: id, kind })?;
+        Ok(SetOperation { id, path, edits })
+    })
+    .collect()
 }
 
-impl SetEdits {
-    /// Decodes a request. Whether the edits can be applied is for the store to say.
-    pub fn decode(resolver: &Resolver<'_>, request: &pb::SetRequest) -> Result<Self, SetError> {
-        let paths = RequestPaths::new(request.prefix.as_ref()).map_err(|error| {
-            let path = String::new();
-            SetError { operation: OperationId::Request, path, kind: SetErrorKind::Decode(error) }
-        })?;
-        let mut decoding = Decoding { resolver, paths, done: Self::default() };
-        for (number, path) in (1..).zip(&request.delete) {
-            decoding.operation(OperationId::Delete(number), Some(path), None)?;
-        }
-        for (number, update) in (1..).zip(&request.replace) {
-            decoding.operation(OperationId::Replace(number), update.path.as_ref(), Some(update))?;
-        }
-        for (number, update) in (1..).zip(&request.update) {
-            decoding.operation(OperationId::Update(number), update.path.as_ref(), Some(update))?;
-        }
-        for (number, update) in (1..).zip(&request.union_replace) {
-            decoding.operation(OperationId::UnionReplace(number), update.path.as_ref(), Some(update))?;
-        }
-        Ok(decoding.done)
-    }
+type Given<'a> = (OperationId, Option<&'a pb::Path>, Option<&'a pb::Update>);
 
-    /// The operation that an edit came from.
-    pub fn operation_of(&self, edit: usize) -> OperationId {
-        let found = self.operations.iter().find(|operation| operation.edits.contains(&edit));
-        found.map_or(OperationId::Request, |operation| operation.id)
-    }
+fn with_update(id: OperationId, update: &pb::Update) -> Given<'_> {
+    (id, update.path.as_ref(), Some(update))
 }
 
 struct Decoding<'a> {
     resolver: &'a Resolver<'a>,
-    paths: RequestPaths,
-    done: SetEdits,
+    joining: Joining<'a>,
 }
 
 impl Decoding<'_> {
-    fn operation(
+    fn edits(
         &mut self,
         id: OperationId,
-        path: Option<&pb::Path>,
+        path: &pb::Path,
         update: Option<&pb::Update>,
-    ) -> Result<(), SetError> {
-        let path = path.cloned().unwrap_or_default();
-        let raw = self.paths.join(&path).map_err(|error| SetError {
-            operation: id,
-            path: String::new(),
-            kind: SetErrorKind::Decode(error),
-        })?;
-        let start = self.done.edits.len();
-        let edits = self.edits(id, &raw, update).map_err(|refusal| SetError {
-            operation: id,
-            path: refusal.path.unwrap_or_else(|| raw.to_string()),
-            kind: refusal.kind,
-        })?;
-        self.done.edits.extend(edits);
-        self.done.operations.push(Operation { id, path, edits: start..self.done.edits.len() });
-        Ok(())
-    }
-
-    fn edits(&self, id: OperationId, raw: &RawPath, update: Option<&pb::Update>) -> Result<Vec<Edit>, Refusal> {
-        let value = || update.ok_or_else(no_value).and_then(value_of);
+    ) -> Result<Vec<Edit>, SetErrorKind> {
+        let raw = self.joining.join(&decode_path(path)?)?;
+        let unsupported = |what: &str| SetErrorKind::Unsupported { path: raw.to_string(), what: what.to_owned() };
+        // SET-035; the deprecated field `value` does not count.
+        let value = || update.and_then(|update| update.val.as_ref()).ok_or_else(|| no_value(raw.to_string()));
         match id {
-            OperationId::Delete(_) => self.delete(raw),
-            OperationId::Replace(_) if raw.elems.is_empty() => self.replace_root(raw, value()?),
-            OperationId::Update(_) if raw.elems.is_empty() => self.update_root(raw, value()?),
+            OperationId::Delete(_) => self.delete(&raw),
+            OperationId::Replace(_) if raw.elems.is_empty() => self.replace_root(&raw, value()?),
+            OperationId::Update(_) if raw.elems.is_empty() => self.update_root(&raw, value()?),
             OperationId::Replace(_) => {
-                let (path, content) = self.write(raw, value()?, true)?;
+                let (path, content) = self.write(&raw, value()?, true)?;
                 Ok(vec![Edit::Replace(path, content)])
             }
             OperationId::Update(_) => {
-                let (path, content) = self.write(raw, value()?, false)?;
+                let (path, content) = self.write(&raw, value()?, false)?;
                 Ok(vec![Edit::Update(path, content)])
             }
-            OperationId::UnionReplace(_) | OperationId::Request => {
-                Err(SetErrorKind::Unsupported { what: "Operation union_replace".to_owned() }.into())
-            }
+            OperationId::UnionReplace(_) | OperationId::Request => Err(unsupported("Operation union_replace")),
         }
     }
 
-    fn delete(&self, raw: &RawPath) -> Result<Vec<Edit>, Refusal> {
+    fn delete(&self, raw: &RawPath) -> Result<Vec<Edit>, SetErrorKind> {
         if raw.elems.is_empty() {
             let roots = self.config_roots(raw)?;
             return Ok(vec![Edit::Delete(roots.into_iter().map(|root| self.whole(root)).collect())]);
         }
-        let mut patterns = self.resolver.delete(raw).map_err(SetErrorKind::Path)?;
+        let mut patterns = self.resolver.delete(raw)?;
         // A name wildcard may lead to state too; it means the configuration then (SET-015).
         patterns.retain(|pattern| pattern.node().is_none_or(|node| self.resolver.schema.node(node).config));
-        if patterns.is_empty() { Err(SetErrorKind::NotConfigurable.into()) } else { Ok(vec![Edit::Delete(patterns)]) }
+        if patterns.is_empty() {
+            Err(SetErrorKind::NotConfigurable { path: raw.to_string() })
+        } else {
+            Ok(vec![Edit::Delete(patterns)])
+        }
     }
 
-    fn write(&self, raw: &RawPath, value: &pb::TypedValue, replace: bool) -> Result<(DataPath, Content), Refusal> {
-        let path = self.resolver.write(raw).map_err(SetErrorKind::Path)?;
+    fn write(&self, raw: &RawPath, value: &pb::TypedValue, replace: bool) -> Result<(DataPath, Content), SetErrorKind> {
+        let path = self.resolver.write(raw)?;
         let mut decoder = Decoder::new(self.resolver.schema, path.steps());
         let content = decoder.value(value)?;
         let entry = path.steps().last().is_some_and(|step| step.key.is_some());
         // gnmi-spec 3.4.4: an entry is emptied by delete, not by replacing it with nothing (SET-021).
         if replace && entry && decoder.was_empty_object() {
-            return Err(value_error("Replace of a list entry with {} is ambiguous, use delete").into());
+            let reason = "Replace of a list entry with {} is ambiguous, use delete".to_owned();
+            return Err(SetErrorKind::Value { path: raw.to_string(), reason });
         }
         Ok((path, content))
     }
 
     /// A root is replaced one top-level node at a time, so that an origin or a hidden model keeps what is not meant
     /// (SET-043).
-    fn replace_root(&self, raw: &RawPath, value: &pb::TypedValue) -> Result<Vec<Edit>, Refusal> {
+    fn replace_root(&self, raw: &RawPath, value: &pb::TypedValue) -> Result<Vec<Edit>, SetErrorKind> {
         let mut given = self.root_members(raw, value)?;
         let edits = self.config_roots(raw)?.into_iter().map(|root| {
             let position = given.iter().position(|(node, _)| *node == root);
@@ -240,28 +228,30 @@ impl Decoding<'_> {
         Ok(edits.collect())
     }
 
-    fn update_root(&self, raw: &RawPath, value: &pb::TypedValue) -> Result<Vec<Edit>, Refusal> {
+    fn update_root(&self, raw: &RawPath, value: &pb::TypedValue) -> Result<Vec<Edit>, SetErrorKind> {
         Ok(vec![Edit::Update(DataPath::root(), Content::Branch(self.root_members(raw, value)?))])
     }
 
-    fn root_members(&self, raw: &RawPath, value: &pb::TypedValue) -> Result<Vec<(NodeId, Content)>, Refusal> {
-        let roots = self.resolver.roots(raw).map_err(SetErrorKind::Path)?;
+    fn root_members(&self, raw: &RawPath, value: &pb::TypedValue) -> Result<Vec<(NodeId, Content)>, SetErrorKind> {
+        let roots = self.resolver.roots(raw)?;
         let schema = self.resolver.schema;
         match Decoder::new(schema, &[]).value(value)? {
             Content::Branch(members) => match members.iter().find(|(node, _)| !roots.contains(node)) {
                 None => Ok(members),
                 Some((node, _)) => {
                     let path = schema.path_text(*node);
-                    Err(SetErrorKind::Path(PathError::UnknownElement { path }).into())
+                    Err(SetErrorKind::Value { path, reason: "Unknown element".to_owned() })
                 }
             },
-            Content::Leaf(_) | Content::List(_) => Err(value_error("The root takes a JSON object").into()),
+            Content::Leaf(_) | Content::List(_) => {
+                Err(SetErrorKind::Value { path: raw.to_string(), reason: "The root takes a JSON object".to_owned() })
+            }
         }
     }
 
     /// The top-level nodes that an operation on the root means.
-    fn config_roots(&self, raw: &RawPath) -> Result<Vec<NodeId>, Refusal> {
-        let mut roots = self.resolver.roots(raw).map_err(SetErrorKind::Path)?;
+    fn config_roots(&self, raw: &RawPath) -> Result<Vec<NodeId>, SetErrorKind> {
+        let mut roots = self.resolver.roots(raw)?;
         roots.retain(|&root| self.resolver.schema.node(root).config);
         Ok(roots)
     }
@@ -276,17 +266,8 @@ impl Decoding<'_> {
     }
 }
 
-fn value_of(update: &pb::Update) -> Result<&pb::TypedValue, Refusal> {
-    update.val.as_ref().filter(|value| value.value.is_some()).ok_or_else(no_value)
-}
-
-/// SET-035; the deprecated field `value` does not count.
-fn no_value() -> Refusal {
-    value_error("Field val is missing").into()
-}
-
-fn value_error(reason: impl Into<String>) -> SetErrorKind {
-    SetErrorKind::Value { reason: reason.into() }
+fn no_value(path: String) -> SetErrorKind {
+    SetErrorKind::Value { path, reason: "Field val is missing".to_owned() }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ impl Gnmi {
         Ok(pb::CapabilityResponse {
             supported_models: models.map(|module| self.model(module)).collect(),
             supported_encodings: Encoding::ALL.iter().map(|encoding| encoding.to_pb().into()).collect(),
-            gnmi_version: GNMI_VERSION.to_owned(),
+            g_nmi_version: GNMI_VERSION.to_owned(),
             extension: Vec::new(),
         })
     }

@@ -133,6 +133,7 @@ impl Reply<'_> {
     /// PROTO: one update for each leaf (GET-024, C-18).
     fn leaves(&mut self, pattern: &Pattern) -> Result<(), Status> {
         let deepest = self.shape.depth.map(|depth| pattern.steps().len() + depth.get() as usize - 1);
+        let tree = self.tree;
         let mut result = Ok(());
         let mut each = |at: &[Step], node: NodeId, leaf: &Leaf| {
             let shown = self.shape.filter.shows(self.schema.node(node).config)
@@ -144,7 +145,7 @@ impl Reply<'_> {
                 result = self.push(&path, value);
             }
         };
-        Cursor::new().read(self.tree, pattern, &mut each, &mut || ControlFlow::Continue(()));
+        Cursor::new().read(tree, pattern, &mut each, &mut || ControlFlow::Continue(()));
         result
     }
 

@@ -102,12 +102,12 @@ impl crate::pb::GnmiService for Gnmi {
         self.set(request).await.map(Response::new)
     }
 
-    type subscribeStream = subscribe::Subscription;
+    type SubscribeStream = subscribe::Subscription;
 
     async fn subscribe(
         &self,
         request: Request<Streaming<pb::SubscribeRequest>>,
-    ) -> Result<Response<Self::subscribeStream>, Status> {
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
         self.served()?;
         self.subscribe(request).await.map(Response::new)
     }

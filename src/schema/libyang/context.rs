@@ -1,5 +1,6 @@
 //! Opening a context: the modules named, their texts from a [`Library`], and libyang's complaints as values.
 
+use std::collections::VecDeque;
 use std::ffi::{CString, c_char, c_void};
 use std::ptr;
 
@@ -21,18 +22,24 @@ pub(in crate::schema) struct Complaint {
     pub(in crate::schema) line: Option<u64>,
 }
 
+/// What libyang has to say about modules it refuses.
+#[derive(Debug)]
+pub(in crate::schema) struct Complaints {
+    /// The first error.
+    pub(in crate::schema) cause: Complaint,
+    /// The errors that followed from it.
+    pub(in crate::schema) consequences: Vec<Complaint>,
+}
+
 /// Makes a context with the given modules implemented, each with the features enabled that stand beside it, and
 /// compiles them together.
 ///
 /// # Errors
 ///
-/// All complaints of libyang, oldest first; never empty.
-pub(in crate::schema) fn open(
-    library: &Library,
-    modules: &[(&str, Vec<&str>)],
-) -> Result<Context, Vec<Complaint>> {
+/// libyang's complaints.
+pub(in crate::schema) fn open(library: &Library, modules: &[(&str, Vec<&str>)]) -> Result<Context, Complaints> {
     let _log = KeepErrors::new();
-    let mut context = new_context().map_err(|reason| vec![reason])?;
+    let mut context = new_context()?;
     // SAFETY: `library` outlives this function and the callback is taken away again before it returns.
     unsafe { context.set_module_import_callback(import, ptr::from_ref(library).cast_mut().cast()) };
     let done = fill(&mut context, modules);
@@ -57,7 +64,7 @@ fn raw(context: &Context) -> *mut ffi::ly_ctx {
     })
 }
 
-fn new_context() -> Result<Context, Complaint> {
+fn new_context() -> Result<Context, Complaints> {
     // Only the built-in types are given meaning: values are judged and made canonical by `schema::Type`, and a second
     // opinion of libyang's plugins on what is canonical (addresses, dates) would make the two disagree.
     let options = ffi::LY_CTX_NO_YANGLIBRARY
@@ -71,8 +78,7 @@ fn new_context() -> Result<Context, Complaint> {
     // SAFETY: `raw` is a valid place for the result.
     let code = unsafe { ffi::ly_ctx_new(ptr::null(), options, &mut raw) };
     if code != ffi::LY_ERR::LY_SUCCESS {
-        let reason = format!("libyang gave no context (error {code})");
-        return Err(Complaint { reason, schema_path: None, line: None });
+        return Err(Complaints::new(format!("libyang gave no context (error {code})")));
     }
     // SAFETY: a context just made, owned by nobody else; `Context` destroys it when dropped.
     Ok(unsafe { Context::from_raw(&(), raw) })
@@ -125,14 +131,14 @@ fn is_bare(parsed: &ffi::lysp_module) -> bool {
 }
 
 /// All errors stored for this thread, oldest first, cleared afterwards.
-fn complaints(context: &Context) -> Vec<Complaint> {
-    let mut found = Vec::new();
+fn complaints(context: &Context) -> Complaints {
+    let mut found = VecDeque::new();
     // SAFETY: the list is valid until the next libyang call of this thread; all texts are copied out.
     unsafe {
         let mut item = ffi::ly_err_first(raw(context));
         while let Some(error) = item.as_ref() {
             if error.level == ffi::LY_LOG_LEVEL::LY_LLERR {
-                found.push(Complaint {
+                found.push_back(Complaint {
                     reason: text(error.msg).to_owned(),
                     schema_path: Some(text(error.schema_path).to_owned()).filter(|path| !path.is_empty()),
                     line: Some(error.line).filter(|&line| line > 0),
@@ -142,11 +148,16 @@ fn complaints(context: &Context) -> Vec<Complaint> {
         }
         ffi::ly_err_clean(raw(context), ptr::null_mut());
     }
-    if found.is_empty() {
-        let reason = "libyang refused the modules without giving a reason".to_owned();
-        found.push(Complaint { reason, schema_path: None, line: None });
+    match found.pop_front() {
+        Some(cause) => Complaints { cause, consequences: found.into() },
+        None => Complaints::new("libyang refused the modules without giving a reason".to_owned()),
     }
-    found
+}
+
+impl Complaints {
+    fn new(reason: String) -> Self {
+        Self { cause: Complaint { reason, schema_path: None, line: None }, consequences: Vec::new() }
+    }
 }
 
 /// While it lives, libyang keeps every error of this thread instead of only the last.

@@ -13,9 +13,9 @@ mod types;
 use std::ffi::{CStr, c_char};
 use std::slice;
 
-pub(super) use context::{Complaint, drop_parsed, open};
+pub(super) use context::{Complaints, drop_parsed, open};
 pub(super) use node::{NodeKind, SchemaModule, SchemaNode, modules};
-pub(super) use types::{CompiledType, IdentityView, TypeView};
+pub(super) use types::{CompiledType, IdentityView, PatternView, TypeView};
 
 /// A string of libyang's dictionary; empty when libyang has none.
 ///

@@ -50,7 +50,7 @@ pub(in crate::schema) enum TypeView<'a> {
 }
 
 /// A `pattern` statement.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::schema) struct PatternView<'a> {
     /// The expression as written.
     pub(in crate::schema) source: &'a str,

@@ -1,112 +1,200 @@
-//! The texts of modules: files in the operator's directories first, the embedded ones behind them.
+//! Finding the text of modules and submodules: in directories first, then among the embedded ones.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use super::embedded::{MODULES, TEST_MODULES};
-use super::{LoadError, Sources};
+use super::{LoadError, Sources, embedded};
 
-/// All module and submodule texts there are, by name.
-#[derive(Debug)]
+/// All module and submodule texts within reach, by name.
 pub(in crate::schema) struct Library {
-    files: BTreeMap<String, BTreeMap<Option<String>, PathBuf>>,
+    /// Files by module name, best first.
+    files: BTreeMap<String, Vec<File>>,
     embedded: BTreeMap<&'static str, &'static str>,
+    /// The first file that could not be read while libyang asked for texts, which cannot be told through libyang.
+    unread: RefCell<Option<(PathBuf, io::Error)>>,
+}
+
+struct File {
+    revision: Option<String>,
+    path: PathBuf,
 }
 
 impl Library {
-    /// Looks through the directories of `sources`. Only names are read here; a file is read when libyang asks for it.
+    /// Lists the directories of `sources`.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Read`] for a directory that cannot be listed.
     pub(super) fn scan(sources: &Sources) -> Result<Self, LoadError> {
-        let mut files: BTreeMap<String, BTreeMap<Option<String>, PathBuf>> = BTreeMap::new();
+        let mut files: BTreeMap<String, Vec<File>> = BTreeMap::new();
         for dir in &sources.dirs {
-            let unreadable = |source| LoadError::Read { path: dir.clone(), source };
-            let mut found: Vec<PathBuf> = fs::read_dir(dir)
-                .map_err(unreadable)?
-                .map(|entry| entry.map(|entry| entry.path()))
-                .collect::<Result<_, _>>()
-                .map_err(unreadable)?;
-            found.retain(|path| path.extension().is_some_and(|extension| extension == "yang"));
-            let earlier: Vec<String> = files.keys().cloned().collect();
-            for path in found {
-                let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
-                let (name, revision) = match stem.split_once('@') {
-                    Some((name, revision)) => (name.to_owned(), Some(revision.to_owned())),
-                    None => (stem.to_owned(), None),
-                };
-                if !earlier.contains(&name) {
-                    files.entry(name).or_default().insert(revision, path);
+            let mut of_dir: BTreeMap<String, Vec<File>> = BTreeMap::new();
+            for path in list(dir)? {
+                if let Some((name, revision)) = module_of(&path) {
+                    of_dir.entry(name).or_default().push(File { revision, path });
                 }
             }
+            for (name, mut found) in of_dir {
+                found.sort_by(|one, other| one.preference().cmp(&other.preference()));
+                files.entry(name).or_default().extend(found);
+            }
         }
-        let embedded = MODULES.iter().chain(TEST_MODULES).copied().collect();
-        Ok(Self { files, embedded })
+        let tests = if sources.test_modules { embedded::TEST_MODULES } else { &[] };
+        let embedded = embedded::MODULES
+            .iter()
+            .chain(tests)
+            .map(|&(file, text)| (file.rsplit_once('/').map_or(file, |(_, name)| name), text))
+            .collect();
+        Ok(Self { files, embedded, unread: RefCell::new(None) })
     }
 
-    /// Names of the modules to implement: the embedded ones (those for tests when wanted), and those of the directories
-    /// that are named or, when none is named, all of them. Sorted, so that node ids do not depend on the file system.
-    pub(super) fn wanted(&self, sources: &Sources) -> Result<Vec<String>, LoadError> {
-        let tests = if sources.test_modules { TEST_MODULES } else { &[] };
-        let mut wanted: Vec<String> = Vec::new();
-        for (name, text) in MODULES.iter().chain(tests) {
-            if is_module(text) && has_data(text) {
-                wanted.push((*name).to_owned());
+    /// Names of the modules to implement, in order.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Missing`] for a wanted module that is nowhere, [`LoadError::Read`] for a file.
+    pub(super) fn wanted(&self, sources: &Sources) -> Result<BTreeSet<String>, LoadError> {
+        let mut wanted: BTreeSet<String> =
+            self.embedded.iter().filter(|(_, text)| is_module(text)).map(|(&name, _)| name.to_owned()).collect();
+        for name in &sources.modules {
+            if !self.files.contains_key(name) && !self.embedded.contains_key(name.as_str()) {
+                return Err(LoadError::Missing { module: name.clone() });
             }
+            wanted.insert(name.clone());
         }
         if sources.modules.is_empty() {
-            for (name, revisions) in &self.files {
-                for path in revisions.values().next_back() {
-                    let read = fs::read_to_string(path);
-                    if is_module(&read.map_err(|source| LoadError::Read { path: path.clone(), source })?) {
-                        wanted.push(name.clone());
-                    }
+            for (name, files) in &self.files {
+                let Some(file) = files.first() else { continue };
+                let text = fs::read_to_string(&file.path)
+                    .map_err(|source| LoadError::Read { path: file.path.clone(), source })?;
+                if is_module(&text) {
+                    wanted.insert(name.clone());
                 }
             }
         }
-        for module in &sources.modules {
-            if self.text(module, None).is_none() {
-                return Err(LoadError::Missing { module: module.clone() });
-            }
-            wanted.push(module.clone());
-        }
-        wanted.sort();
-        wanted.dedup();
         Ok(wanted)
     }
 
-    /// The text of a module or submodule: of the revision asked for, else the newest there is.
+    /// The text of a module or submodule, of the given revision where there is a file for it.
     pub(in crate::schema) fn text(&self, name: &str, revision: Option<&str>) -> Option<String> {
-        if let Some(path) = self.file(name, revision) {
-            return fs::read_to_string(path).ok();
+        let Some(files) = self.files.get(name) else { return self.embedded.get(name).map(|&text| text.to_owned()) };
+        let named = files.iter().find(|file| revision.is_some() && file.revision.as_deref() == revision);
+        let file = named.or(files.first())?;
+        match fs::read_to_string(&file.path) {
+            Ok(text) => Some(text),
+            Err(source) => {
+                self.unread.borrow_mut().get_or_insert((file.path.clone(), source));
+                None
+            }
         }
-        self.embedded.get(name).map(|text| (*text).to_owned())
     }
 
-    /// The file that [`Library::text`] reads; none for an embedded module.
-    pub(super) fn file(&self, name: &str, revision: Option<&str>) -> Option<&PathBuf> {
-        let revisions = self.files.get(name)?;
-        let exact = revision.and_then(|revision| revisions.get(&Some(revision.to_owned())));
-        exact.or_else(|| revisions.values().next_back())
+    /// Where the text of a module comes from, for errors.
+    pub(super) fn place(&self, name: &str) -> String {
+        let file = self.files.get(name).and_then(|files| files.first());
+        file.map_or("built in".to_owned(), |file| file.path.display().to_string())
+    }
+
+    /// The file that could not be read, if any.
+    pub(super) fn unread(&self) -> Option<LoadError> {
+        let (path, source) = self.unread.borrow_mut().take()?;
+        Some(LoadError::Read { path, source })
     }
 }
 
-/// Whether a text is a module; a submodule is only ever included.
-fn is_module(text: &str) -> bool {
-    statements(text).next().is_some_and(|line| line.starts_with("module "))
+impl File {
+    /// Sorts the file meant first to the front: one without a revision in its name, then the newest.
+    fn preference(&self) -> (bool, Reverse<&Option<String>>) {
+        (self.revision.is_some(), Reverse(&self.revision))
+    }
 }
 
-/// Whether an embedded module has anything to implement besides what others import.
-fn has_data(text: &str) -> bool {
-    let adds = ["container ", "list ", "leaf ", "augment ", "include ", "deviation ", "identity ", "uses ", "choice "];
-    statements(text).any(|line| adds.iter().any(|start| line.starts_with(start)))
+fn list(dir: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let read = |source| LoadError::Read { path: dir.to_owned(), source };
+    fs::read_dir(dir).map_err(read)?.map(|entry| Ok(entry.map_err(read)?.path())).collect()
 }
 
-/// Lines without indentation and outside comments.
-fn statements(text: &str) -> impl Iterator<Item = &str> {
-    let mut in_comment = false;
-    text.lines().map(str::trim).filter(move |line| {
-        let starts = line.starts_with("/*");
-        let skip = in_comment || starts || line.is_empty() || line.starts_with("//");
-        in_comment = (in_comment || starts) && !line.contains("*/");
-        !skip
+/// Module name and revision from a file name (RFC 7950 5.2); none for other files.
+fn module_of(path: &Path) -> Option<(String, Option<String>)> {
+    if path.extension() != Some(OsStr::new("yang")) {
+        return None;
+    }
+    let stem = path.file_stem()?.to_str()?;
+    Some(match stem.split_once('@') {
+        Some((name, revision)) => (name.to_owned(), Some(revision.to_owned())),
+        None => (stem.to_owned(), None),
     })
+}
+
+/// Whether a text begins with a `module` statement and not with `submodule`, comments aside.
+fn is_module(mut text: &str) -> bool {
+    text = text.trim_start_matches('\u{feff}');
+    loop {
+        text = text.trim_start();
+        let rest = if let Some(comment) = text.strip_prefix("//") {
+            comment.split_once('\n')
+        } else if let Some(comment) = text.strip_prefix("/*") {
+            comment.split_once("*/")
+        } else {
+            return text.strip_prefix("module").is_some_and(|rest| rest.starts_with(char::is_whitespace));
+        };
+        let Some((_, rest)) = rest else { return false };
+        text = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_modules_from_submodules() {
+        for (text, module) in [
+            ("module a {", true),
+            ("// submodule\n /* module */ module\n  a {", true),
+            ("submodule a {", false),
+            ("/* module a {", false),
+            ("// module", false),
+            ("modules", false),
+            ("", false),
+        ] {
+            assert_eq!(is_module(text), module, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_file_names() {
+        let module = |path| module_of(Path::new(path));
+        assert_eq!(module("/a/b.yang"), Some(("b".into(), None)));
+        assert_eq!(module("b@2024-01-02.yang"), Some(("b".into(), Some("2024-01-02".into()))));
+        assert_eq!(module("b.yin"), None);
+        assert_eq!(module("yang"), None);
+    }
+
+    #[test]
+    fn prefers_the_first_directory_then_the_newest_file() {
+        let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        for (dir, file) in [
+            (0, "a@2023-01-01.yang"),
+            (0, "a@2024-01-01.yang"),
+            (1, "a@2025-01-01.yang"),
+            (1, "b@2025-01-01.yang"),
+            (1, "b.yang"),
+        ] {
+            fs::write(dirs[dir].path().join(file), format!("module {file}")).unwrap();
+        }
+        let dirs = dirs.iter().map(|dir| dir.path().to_owned()).collect();
+        let library = Library::scan(&Sources { dirs, ..Sources::default() }).unwrap();
+        let text = |name, revision| library.text(name, revision).unwrap_or_default();
+        assert_eq!(text("a", None), "module a@2024-01-01.yang");
+        assert_eq!(text("a", Some("2023-01-01")), "module a@2023-01-01.yang");
+        assert_eq!(text("a", Some("2020-01-01")), "module a@2024-01-01.yang");
+        assert_eq!(text("b", None), "module b.yang");
+        assert_eq!(text("c", None), "");
+    }
 }

@@ -6,6 +6,7 @@
 mod build;
 mod embedded;
 mod library;
+mod types;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,7 +17,7 @@ use yang5::context::Context;
 
 pub(super) use library::Library;
 
-use super::libyang::{self, Complaint};
+use super::libyang::{self, Complaints};
 use super::pattern::PatternError;
 use super::{Schema, TypeError};
 
@@ -121,19 +122,32 @@ fn features<'a>(sources: &'a Sources, module: &str) -> Vec<&'a str> {
     }
 }
 
-/// The first complaint, which is the cause of those behind it, with the place it speaks of.
-fn refused(library: &Library, complaints: &[Complaint]) -> LoadError {
-    let first = complaints.first();
-    let reason = first.map_or_else(String::new, |complaint| complaint.reason.trim_end_matches('.').to_owned());
-    // libyang ends its list with the module it gave up on, in quotes.
-    let named = complaints.iter().rev().find_map(|complaint| complaint.reason.split('"').nth(1));
-    let module = named.unwrap_or("unknown").to_owned();
-    let file = library.file(&module, None).map_or_else(|| "built in".to_owned(), |path| path.display().to_string());
-    let place = match first.and_then(|complaint| complaint.line) {
-        Some(line) => format!("{file}:{line}"),
-        None => file,
-    };
-    let path = first.and_then(|complaint| complaint.schema_path.as_deref());
-    let reason = path.map_or(reason.clone(), |path| format!("{reason} ({path})"));
-    LoadError::Refused { place, module, reason }
+/// The complaint that tells most, with the file it is about. libyang complains about the cause first and then about
+/// every module that could not be read because of it.
+fn refused(library: &Library, complaints: &Complaints) -> LoadError {
+    if let Some(unread) = library.unread() {
+        return unread;
+    }
+    let Complaints { cause, consequences } = complaints;
+    let parsing = consequences.iter().find_map(|complaint| being_parsed(&complaint.reason));
+    let of_path = cause.schema_path.as_deref().and_then(|path| path.trim_start_matches('/').split(':').next());
+    let module = parsing.or(of_path).unwrap_or("unknown");
+    let place = library.place(module);
+    LoadError::Refused {
+        place: cause.line.map_or(place.clone(), |line| format!("{place}:{line}")),
+        module: module.to_owned(),
+        reason: match &cause.schema_path {
+            Some(path) => format!("{} ({path})", cause.reason.trim_end_matches('.')),
+            None => cause.reason.trim_end_matches('.').to_owned(),
+        },
+    }
 }
+
+/// The name in libyang's `Parsing module "name" failed.`
+fn being_parsed(reason: &str) -> Option<&str> {
+    let rest = reason.strip_prefix("Parsing module \"").or(reason.strip_prefix("Parsing submodule \""))?;
+    rest.strip_suffix("\" failed.")
+}
+
+#[cfg(test)]
+mod tests;

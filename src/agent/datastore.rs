@@ -1,0 +1,76 @@
+//! The datastore of the process: schema, saved configuration, startup configuration, in this order.
+//!
+//! Invariant: the daemon starts with all of its configuration or not at all. Saved configuration counts first; where the
+//! tables of the file have changed since they were applied last, they are applied on top as one commit (the file wins
+//! where it speaks).
+
+use std::sync::Arc;
+
+use crate::aaa;
+use crate::config::{Config, ModelTables, edits};
+use crate::schema::{Loaded, load};
+use crate::store::{Author, ConfigWriter, Journal, Store, Tree, Validator, prepare};
+use crate::time::Clock;
+
+use super::StartError;
+
+/// Store and writer, ready to serve.
+#[derive(Debug)]
+pub(super) struct Datastore {
+    pub(super) store: Arc<Store>,
+    pub(super) config: Arc<ConfigWriter>,
+}
+
+impl Datastore {
+    /// Opens the datastore and applies the startup configuration.
+    pub(super) fn open(config: &Config, clock: &Clock) -> Result<Self, StartError> {
+        let loaded = load(&config.yang)?;
+        let schema = loaded.schema.clone();
+        let (journal, saved) = Journal::open(&config.data_dir)?;
+        let restored = saved.restore(&schema)?;
+        let applied = saved.startup;
+        let datastore = Self::with_tree(&loaded, restored, journal, clock)?;
+        if !saved.is_fresh() {
+            tracing::info!(commit = saved.last_commit_id, "saved configuration loaded");
+        }
+        if applied != Some(config.models.fingerprint()) {
+            let changes = datastore.apply(&config.models, clock)?;
+            tracing::info!(file = config.models.file(), changes, "startup configuration applied");
+        }
+        Ok(datastore)
+    }
+
+    /// Checks the file as a start would, without touching the disk.
+    pub(super) fn check(config: &Config, clock: &Clock) -> Result<(), StartError> {
+        let loaded = load(&config.yang)?;
+        let edits = edits(&config.models, &loaded.schema)?;
+        let empty = Tree::default();
+        prepare(&loaded.schema, &mut Validator::new(&loaded), &empty, empty.clone(), &edits, clock.now())
+            .map_err(|error| StartError::refused(error, &config.models))?;
+        Ok(())
+    }
+
+    fn with_tree(loaded: &Loaded, restored: Tree, journal: Journal, clock: &Clock) -> Result<Self, StartError> {
+        let now = clock.now();
+        let mut validator = Validator::new(loaded);
+        let (tree, _) = prepare(&loaded.schema, &mut validator, &Tree::default(), restored, &[], now)
+            .map_err(StartError::Saved)?;
+        validator.accept();
+        let store = Arc::new(Store::new(loaded.schema.clone(), tree, now));
+        let config = Arc::new(ConfigWriter::new(store.clone(), validator, journal));
+        Ok(Self { store, config })
+    }
+
+    /// Applies the tables of the file as one commit and remembers that they are applied. Returns how many places changed.
+    pub(super) fn apply(&self, models: &ModelTables, clock: &Clock) -> Result<usize, StartError> {
+        let schema = self.store.schema();
+        let mut edits = edits(models, schema)?;
+        aaa::local::seal(schema, &mut edits);
+        let author = Author { user: "system".to_owned(), source: models.file().to_owned(), session: 0 };
+        let committed = self
+            .config
+            .commit_startup(&edits, &author, &models.fingerprint(), clock.now())
+            .map_err(|error| StartError::refused(error, models))?;
+        Ok(committed.delta.items().len())
+    }
+}

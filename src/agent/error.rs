@@ -1,0 +1,63 @@
+//! Why the daemon does not start.
+
+use std::net::SocketAddr;
+
+use crate::config::{ConfigError, ModelTables};
+use crate::path::RawPath;
+use crate::schema::LoadError;
+use crate::store::{CommitError, JournalError};
+
+/// Why the daemon does not start. One line each; nothing has been served.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A YANG module does not load.
+    #[error(transparent)]
+    Yang(#[from] LoadError),
+    /// The file says something the schema does not know.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The startup configuration of the file breaks a rule.
+    #[error("{place}: {error}")]
+    Startup {
+        /// File and line, or the file.
+        place: String,
+        /// The rule.
+        error: CommitError,
+    },
+    /// The saved configuration breaks a rule of the modules that are loaded now.
+    #[error("saved configuration: {0}")]
+    Saved(CommitError),
+    /// The data directory.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The port.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+impl StartError {
+    /// A refusal of what the file says, led back to the line that says it.
+    pub(super) fn refused(error: CommitError, models: &ModelTables) -> Self {
+        let path = match &error {
+            CommitError::Edit { source, .. } => Some(source.to_string()),
+            CommitError::Constraints(violations) => violations.first().map(ToString::to_string),
+            CommitError::Journal(_) => None,
+        };
+        let path = path.as_deref().and_then(|text| text.split(" - ").next());
+        let line = path.and_then(|path| models.line_of(&RawPath::parse(path).ok()?));
+        Self::Startup { place: line.unwrap_or_else(|| models.file().to_owned()), error }
+    }
+
+    /// Whether the operator's file or modules are at fault, and not the machine.
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Yang(_) | Self::Config(_) | Self::Startup { .. } | Self::Saved(_) => true,
+            Self::Journal(_) | Self::Bind { .. } => false,
+        }
+    }
+}
