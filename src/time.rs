@@ -71,9 +71,7 @@ impl Clock {
         match self {
             Self::Fixed(time) => *time,
             Self::System => {
-                let since = std::time::SystemTime::now()
-                    .duration_since(std::time::UNIX_EPOCH)
-                    .unwrap_or_default();
+                let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
                 Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
             }
         }

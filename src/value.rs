@@ -146,7 +146,8 @@ mod tests {
         assert_eq!(decimal(-5, 2), "-0.05");
         assert_eq!(decimal(123_400, 3), "123.4");
         assert_eq!(decimal(i64::MIN, 18), "-9.223372036854775808");
-        for (bytes, text) in [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"foob", "Zm9vYg==")] {
+        for (bytes, text) in [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"foob", "Zm9vYg==")]
+        {
             assert_eq!(Value::Binary(bytes.into()).to_string(), text);
         }
     }

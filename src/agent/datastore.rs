@@ -53,8 +53,8 @@ impl Datastore {
     fn with_tree(loaded: &Loaded, restored: Tree, journal: Journal, clock: &Clock) -> Result<Self, StartError> {
         let now = clock.now();
         let mut validator = Validator::new(loaded);
-        let (tree, _) = prepare(&loaded.schema, &mut validator, &Tree::default(), restored, &[], now)
-            .map_err(StartError::Saved)?;
+        let (tree, _) =
+            prepare(&loaded.schema, &mut validator, &Tree::default(), restored, &[], now).map_err(StartError::Saved)?;
         validator.accept();
         let store = Arc::new(Store::new(loaded.schema.clone(), tree, now));
         let config = Arc::new(ConfigWriter::new(store.clone(), validator, journal));

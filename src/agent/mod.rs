@@ -42,6 +42,11 @@ impl Agent {
         Ok(Self { datastore, config, clock, shutdown: CancellationToken::new(), listener })
     }
 
+    /// Where it listens; tells the port when the configuration left that to the system.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
     /// Says whether a start with this file would succeed.
     pub fn check(config: &Config) -> Result<(), StartError> {
         Datastore::check(config, &Clock::System)

@@ -11,6 +11,6 @@ mod resolve;
 
 pub use data::{DataPath, ListKey, Step};
 pub use pattern::{KeyMatch, Pattern, PatternStep};
-pub use raw::{PATH_TEXT_MAX, PathTextError, RawElem, RawPath};
 pub(crate) use raw::write_key;
+pub use raw::{PATH_TEXT_MAX, PathTextError, RawElem, RawPath};
 pub use resolve::{PathError, Resolver, Views};

@@ -61,9 +61,7 @@ impl RawPath {
         if body.is_empty() {
             return Ok(Self::default());
         }
-        let elems = split_elements(body)
-            .map(|element| RawElem::parse_in(element, text))
-            .collect::<Result<_, _>>()?;
+        let elems = split_elements(body).map(|element| RawElem::parse_in(element, text)).collect::<Result<_, _>>()?;
         Ok(Self { origin: None, elems })
     }
 
@@ -153,10 +151,8 @@ fn closing_bracket(inner: &str) -> Option<usize> {
 
 /// Drops quotes around the value and resolves `\]`, `\[`, `\\`, `\n`, `\r`; a backslash before anything else stays.
 fn unquote(value: &str) -> String {
-    let inner = ['"', '\'']
-        .into_iter()
-        .find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote))
-        .unwrap_or(value);
+    let inner =
+        ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(value);
     let mut out = String::with_capacity(inner.len());
     let mut symbols = inner.chars().peekable();
     while let Some(symbol) = symbols.next() {

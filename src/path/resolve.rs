@@ -184,7 +184,9 @@ impl Resolver<'_> {
 
     /// The selection a delete names (SET-015).
     pub fn delete(&self, raw: &RawPath) -> Result<Vec<Pattern>, PathError> {
-        Walk { resolver: self, raw, keys: Keys::Delete }.run().map(|found| found.into_iter().map(Pattern::new).collect())
+        Walk { resolver: self, raw, keys: Keys::Delete }
+            .run()
+            .map(|found| found.into_iter().map(Pattern::new).collect())
     }
 
     /// The top-level nodes that the path's origin leaves and that are shown: what the root means with this origin
@@ -314,7 +316,8 @@ impl Walk<'_> {
         };
         let named = |id: NodeId| {
             let node = schema.node(id);
-            (name == "*" || *node.name == *name) && module.is_none_or(|module| *schema.module(node.module).name == *module)
+            (name == "*" || *node.name == *name)
+                && module.is_none_or(|module| *schema.module(node.module).name == *module)
         };
         for &child in children.iter().filter(|&&child| self.shown(child)) {
             if named(child)
@@ -377,9 +380,7 @@ impl Walk<'_> {
             (Some(fixed), _) => Ok(Some(KeyMatch::Exact(Arc::from(fixed)))),
             (None, _) if open == names.len() => Ok(Some(KeyMatch::All)),
             (None, Keys::Delete) => Ok(Some(KeyMatch::Partial(values.into()))),
-            (None, Keys::Read) => {
-                Err(PathError::MixedKeys { path: self.raw.to_string(), element: elem.name.clone() })
-            }
+            (None, Keys::Read) => Err(PathError::MixedKeys { path: self.raw.to_string(), element: elem.name.clone() }),
             (None, Keys::Write) => {
                 let missing = values.iter().position(Option::is_none).unwrap_or(0);
                 Err(PathError::MissingKey {

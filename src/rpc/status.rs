@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use tonic::{Code, Status};
 
-use crate::codec::{EncodingError, Operation, OperationId, PathDecodeError, SetError, SetErrorKind};
+use crate::codec::{EncodingError, OperationId, PathDecodeError, SetError, SetErrorKind};
 use crate::path::PathError;
 use crate::store::{CommitError, EditError};
 use crate::telemetry::PlanError;
@@ -111,22 +111,21 @@ pub(super) fn set(error: &SetError) -> Status {
         SetErrorKind::Path(error) => path_code(error),
         SetErrorKind::Decode(_) => (Code::InvalidArgument, 2203),
         SetErrorKind::Value { .. } => (Code::InvalidArgument, 2301),
-        SetErrorKind::NotConfigurable => (Code::InvalidArgument, 2302),
+        SetErrorKind::NotConfigurable { .. } => (Code::InvalidArgument, 2302),
         SetErrorKind::Unsupported { .. } => (Code::Unimplemented, 2204),
     };
     minor(code, number, format_args!("{error} - gRPC: {}", error.operation))
 }
 
-/// A commit that was refused.
-pub(super) fn commit(error: &CommitError, operations: &[Operation]) -> Status {
+/// A commit that was refused. `origins` names the operation behind each edit.
+pub(super) fn commit(error: &CommitError, origins: &[OperationId]) -> Status {
     match error {
         CommitError::Edit { position, source } => {
             let number = match source {
                 EditError::NotConfigurable { .. } => 2302,
                 EditError::KeyDelete { .. } => 2303,
             };
-            let operation = operations.iter().find(|operation| operation.edits.contains(position));
-            let operation = operation.map_or(OperationId::Request, |operation| operation.id);
+            let operation = origins.get(*position).copied().unwrap_or(OperationId::Request);
             minor(Code::InvalidArgument, number, format_args!("{source} - gRPC: {operation}"))
         }
         // The request is well formed; it is the commit as a whole that fails (SET-029, C-19).

@@ -6,9 +6,10 @@
 //! ([`libyang`]), never to look something up.
 
 mod accept;
-pub mod libyang;
+mod libyang;
 mod load;
 mod pattern;
+mod set;
 mod types;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 pub use accept::{Input, Rule, TypeError};
 pub use load::{LoadError, Loaded, Sources, load};
 pub use pattern::TextPattern;
+pub use set::NodeSet;
 pub use types::{Range, Type};
 
 use crate::value::{Text, Value};
@@ -204,6 +206,8 @@ pub struct Schema {
     nodes: Vec<Node>,
     modules: Vec<Module>,
     choices: Vec<Choice>,
+    /// By node: `config true` with a `config false` node below. See [`mixed`].
+    mixed: Box<[bool]>,
     roots: Box<[NodeId]>,
     roots_by_name: Box<[NodeId]>,
 }
@@ -281,6 +285,11 @@ impl Schema {
         }
     }
 
+    /// Whether a `config true` node has state somewhere below it, as OpenConfig lists do.
+    pub fn is_mixed(&self, id: NodeId) -> bool {
+        self.mixed.get(id.index()).copied().unwrap_or(false)
+    }
+
     /// Whether `ancestor` is `node` or lies above it.
     pub fn contains(&self, ancestor: NodeId, node: NodeId) -> bool {
         let mut at = Some(node);
@@ -312,4 +321,19 @@ impl Schema {
     pub fn changes_module(&self, parent: Option<NodeId>, id: NodeId) -> bool {
         parent.is_none_or(|parent| self.node(parent).module != self.node(id).module)
     }
+}
+
+/// For every node, whether it is configuration that holds state. Children come after their parents in the arena, so one
+/// backward pass sees every child before its parent.
+fn mixed(nodes: &[Node]) -> Box<[bool]> {
+    let mut mixed = vec![false; nodes.len()];
+    for (index, node) in nodes.iter().enumerate().rev() {
+        if let Some(parent) = node.parent
+            && nodes[parent.index()].config
+            && (!node.config || mixed[index])
+        {
+            mixed[parent.index()] = true;
+        }
+    }
+    mixed.into()
 }

@@ -119,12 +119,7 @@ impl Store {
 
     /// Makes the next commit: `next` gets the newest tree and says what it becomes and where it differs. No commit is
     /// made when nothing differs.
-    pub(super) fn publish(
-        &self,
-        time: Timestamp,
-        origin: Origin,
-        next: impl FnOnce(&Tree) -> Next,
-    ) -> Arc<Commit> {
+    pub(super) fn publish(&self, time: Timestamp, origin: Origin, next: impl FnOnce(&Tree) -> Next) -> Arc<Commit> {
         let _turn = lock(&self.publishing);
         let newest = self.newest();
         let Next { tree, places, removes } = next(&newest.tree);

@@ -276,9 +276,11 @@ impl Editor<'_> {
             return;
         }
         at.retain(|child| {
-            self.schema.node(child.node()).cases.iter().all(|theirs| {
-                !cases.iter().any(|ours| ours.choice == theirs.choice && ours.case != theirs.case)
-            })
+            self.schema
+                .node(child.node())
+                .cases
+                .iter()
+                .all(|theirs| !cases.iter().any(|ours| ours.choice == theirs.choice && ours.case != theirs.case))
         });
     }
 }

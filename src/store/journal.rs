@@ -16,7 +16,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition};
+use redb::{
+    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition,
+};
 
 pub use self::record::{PastCommit, Record, RowChange};
 pub use self::restore::Unfit;

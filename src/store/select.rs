@@ -197,7 +197,9 @@ fn follow<'a>(
                         enter(key, entry);
                     }
                 }
-                keys => list.iter().filter(|(key, _)| keys.matches(Some(key))).for_each(|(key, entry)| enter(key, entry)),
+                keys => {
+                    list.iter().filter(|(key, _)| keys.matches(Some(key))).for_each(|(key, entry)| enter(key, entry))
+                }
             }
         }
     }

@@ -258,7 +258,10 @@ impl List {
     }
 
     /// Entries in list order, from the one with this key on; all of them when no key is given.
-    pub fn iter_from<'a>(&'a self, key: Option<&'a ListKey>) -> Box<dyn Iterator<Item = (&'a ListKey, &'a Entry)> + 'a> {
+    pub fn iter_from<'a>(
+        &'a self,
+        key: Option<&'a ListKey>,
+    ) -> Box<dyn Iterator<Item = (&'a ListKey, &'a Entry)> + 'a> {
         match (&self.order, key) {
             (_, None) => self.iter(),
             (None, Some(key)) => Box::new(self.entries.range::<_, ListKey>(key..)),
@@ -363,19 +366,19 @@ impl Tree {
     pub fn exists(&self, path: &DataPath) -> bool {
         match path.steps().split_last() {
             None => true,
-            Some((last, above)) => self.branch(above).is_some_and(|branch| match (branch.child(last.node), &last.key) {
-                (Some(Child::List(_, list)), Some(key)) => list.get(key).is_some(),
-                (found, _) => found.is_some(),
-            }),
+            Some((last, above)) => {
+                self.branch(above).is_some_and(|branch| match (branch.child(last.node), &last.key) {
+                    (Some(Child::List(_, list)), Some(key)) => list.get(key).is_some(),
+                    (found, _) => found.is_some(),
+                })
+            }
         }
     }
 
     /// The branch at a place, created on the way down, list entries with their key leaves. A list step needs its key.
     pub fn branch_mut(&mut self, schema: &Schema, path: &[Step], time: Timestamp) -> &mut Branch {
         path.iter().fold(self.root_mut(), |at, step| match (&schema.node(step.node).kind, &step.key) {
-            (Kind::List(list), Some(key)) => {
-                at.list_mut(step.node, list.user_ordered).entry_mut(key, &list.keys, time)
-            }
+            (Kind::List(list), Some(key)) => at.list_mut(step.node, list.user_ordered).entry_mut(key, &list.keys, time),
             _ => at.container_mut(step.node),
         })
     }

@@ -100,13 +100,7 @@ pub struct Engine {
 impl Engine {
     /// Starts a plan at a commit: initial values unless the plan wants updates only, then the sync (SUB-029, OCH-026).
     /// `capable` is the set of leaves that support ON_CHANGE, with their ancestors.
-    pub fn new(
-        plan: Arc<Plan>,
-        schema: Arc<Schema>,
-        capable: Arc<NodeSet>,
-        newest: &Arc<Commit>,
-        now: Moment,
-    ) -> Self {
+    pub fn new(plan: Arc<Plan>, schema: Arc<Schema>, capable: Arc<NodeSet>, newest: &Arc<Commit>, now: Moment) -> Self {
         let mut engine = Self {
             plan,
             schema,
@@ -152,7 +146,11 @@ impl Engine {
     pub fn poll(&mut self, newest: &Arc<Commit>, now: Moment, sink: &mut impl Sink) -> Progress {
         if let Some(work) = self.work.pop_front() {
             self.go_on(work, sink);
-            return if self.plan.mode == ListMode::Once && self.work.is_empty() { Progress::Done } else { Progress::More };
+            return if self.plan.mode == ListMode::Once && self.work.is_empty() {
+                Progress::Done
+            } else {
+                Progress::More
+            };
         }
         if self.plan.mode != ListMode::Stream {
             return Progress::Idle;

@@ -19,7 +19,7 @@ impl Gnmi {
         let models = schema.modules().iter().filter(|module| views.shows_module(module));
         Ok(pb::CapabilityResponse {
             supported_models: models.map(|module| self.model(module)).collect(),
-            supported_encodings: Encoding::ALL.iter().map(|encoding| encoding.to_pb().into()).collect(),
+            supported_encodings: Encoding::OFFERED.iter().map(|encoding| encoding.to_pb().into()).collect(),
             g_nmi_version: GNMI_VERSION.to_owned(),
             extension: Vec::new(),
         })

@@ -1,12 +1,12 @@
 //! The Get RPC: one snapshot for the whole request, one Notification for each path (GET-003, GET-019).
 
-use std::num::NonZeroU32;
 use std::ops::ControlFlow;
 
 use tonic::Status;
 
+use super::request::Paths;
 use super::{Gnmi, extensions};
-use crate::codec::{Encoding, Filter, PathForm, RequestPaths, Shape, path_to_pb, value_to_pb, write_branch};
+use crate::codec::{Encoding, Filter, PathForm, Shape, encode_path, typed_value, write_branch};
 use crate::path::{Pattern, RawPath, Resolver, Step};
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::get_request::DataType;
@@ -21,31 +21,24 @@ impl Gnmi {
         let depth = extensions::depth(&request.extension)?;
         let encoding = Encoding::from_pb(request.encoding).map_err(|error| status::encoding(&error))?;
         let filter = filter(request.r#type)?;
-        let mut paths = RequestPaths::new(request.prefix.as_ref()).map_err(|error| status::decode(&error))?;
-        let mut asked = request.path.iter().map(|path| paths.join(path)).collect::<Result<Vec<_>, _>>();
-        if request.path.is_empty() {
-            asked = Ok(vec![paths.prefix().clone()]); // GET-025
-        }
-        let asked = asked.map_err(|error| status::decode(&error))?;
+        let Paths { absolute, form, target } =
+            Paths::decode(request.prefix.as_ref(), &request.path.iter().collect::<Vec<_>>())?;
         let commit = self.parts.store.newest();
         let resolver = self.resolver(&commit.tree);
-        let schema = resolver.schema;
-        let roots: Vec<NodeId> =
-            schema.roots().iter().copied().filter(|&root| resolver.views.shows(schema, root)).collect();
         let mut reply = Reply {
-            schema,
+            schema: resolver.schema,
             tree: &commit.tree,
-            shape: Shape { ietf: encoding == Encoding::JsonIetf, filter, depth: depth.and_then(NonZeroU32::new), roots: &roots },
+            shape: Shape { ietf: encoding == Encoding::JsonIetf, filter, depth, views: resolver.views },
             encoding,
-            form: paths.form(),
+            form,
             room: self.parts.limits.get_response_bytes,
             limit: self.parts.limits.get_response_bytes,
             updates: Vec::new(),
         };
-        let prefix = paths.target().map(|target| pb::Path { target: target.to_owned(), ..pb::Path::default() });
+        let prefix = target.map(|target| pb::Path { target, ..pb::Path::default() });
         let timestamp = self.parts.clock.now().nanos();
-        let mut notification = Vec::with_capacity(asked.len());
-        for raw in &asked {
+        let mut notification = Vec::with_capacity(absolute.len());
+        for raw in &absolute {
             let update = reply.path(&resolver, raw)?;
             notification.push(pb::Notification { timestamp, prefix: prefix.clone(), update, ..Default::default() });
         }
@@ -68,7 +61,7 @@ fn filter(data_type: i32) -> Result<Filter, Status> {
 struct Reply<'a> {
     schema: &'a Schema,
     tree: &'a Tree,
-    shape: Shape<'a>,
+    shape: Shape,
     encoding: Encoding,
     form: PathForm,
     /// Bytes of values that may still be added (GET-010).
@@ -117,13 +110,14 @@ impl Reply<'_> {
             (Found::Leaf(leaf), Some(node)) => self
                 .shape
                 .filter
-                .shows(self.schema.node(node).config)
-                .then(|| value_to_pb(self.schema, node, &leaf.value, self.encoding)),
+                .admits(self.schema.node(node))
+                .then(|| typed_value(self.schema, node, &leaf.value, self.encoding)),
             (Found::Leaf(_), None) => None,
             (Found::Branch(branch), node) => {
                 let mut json = Vec::new();
                 write_branch(self.schema, node, branch, &self.shape, &mut json).then(|| {
-                    let value = if self.shape.ietf { Typed::JsonIetfVal(json.into()) } else { Typed::JsonVal(json.into()) };
+                    let value =
+                        if self.shape.ietf { Typed::JsonIetfVal(json.into()) } else { Typed::JsonVal(json.into()) };
                     pb::TypedValue { value: Some(value) }
                 })
             }
@@ -132,16 +126,16 @@ impl Reply<'_> {
 
     /// PROTO: one update for each leaf (GET-024, C-18).
     fn leaves(&mut self, pattern: &Pattern) -> Result<(), Status> {
-        let deepest = self.shape.depth.map(|depth| pattern.steps().len() + depth.get() as usize - 1);
+        let deepest = self.shape.depth.map(|depth| pattern.steps().len() + depth as usize - 1);
         let tree = self.tree;
         let mut result = Ok(());
         let mut each = |at: &[Step], node: NodeId, leaf: &Leaf| {
-            let shown = self.shape.filter.shows(self.schema.node(node).config)
+            let shown = self.shape.filter.admits(self.schema.node(node))
                 && deepest.is_none_or(|deepest| at.len() <= deepest)
-                && at.first().is_none_or(|root| self.shape.roots.contains(&root.node));
+                && self.shape.shows(self.schema, at, node);
             if result.is_ok() && shown {
                 let path: Vec<Step> = at.iter().cloned().chain([Step { node, key: None }]).collect();
-                let value = value_to_pb(self.schema, node, &leaf.value, self.encoding);
+                let value = typed_value(self.schema, node, &leaf.value, self.encoding);
                 result = self.push(&path, value);
             }
         };
@@ -150,7 +144,7 @@ impl Reply<'_> {
     }
 
     fn push(&mut self, at: &[Step], value: pb::TypedValue) -> Result<(), Status> {
-        let path = path_to_pb(self.schema, at, self.form);
+        let path = encode_path(self.schema, at, self.form);
         let update = pb::Update { path: Some(path), val: Some(value), ..pb::Update::default() };
         let bytes = prost::Message::encoded_len(&update);
         self.room = self.room.checked_sub(bytes).ok_or_else(|| status::get_too_large(self.limit))?;

@@ -4,6 +4,7 @@ mod capabilities;
 mod extensions;
 mod get;
 mod knobs;
+mod request;
 mod set;
 mod subscribe;
 

@@ -7,7 +7,7 @@ use tonic::{Request, Status};
 use super::{Gnmi, extensions};
 use crate::aaa;
 use crate::admission::Caller;
-use crate::codec::{Operation, SetEdits};
+use crate::codec::{OperationId, SetOperation, decode_set};
 use crate::pb::gnmi as pb;
 use crate::rpc::status;
 use crate::store::Author;
@@ -18,26 +18,23 @@ impl Gnmi {
         let author = author(&request);
         let request = request.into_inner();
         extensions::of_set(&request.extension)?;
-        let decoded = {
+        let operations = {
             let tree = &self.parts.store.newest().tree;
-            SetEdits::decode(&self.resolver(tree), &request).map_err(|error| status::set(&error))?
+            decode_set(&request, &self.resolver(tree)).map_err(|error| status::set(&error))?
         };
         let now = self.parts.clock.now();
-        let result = |operation: &Operation| pb::UpdateResult {
-            path: Some(operation.path.clone()),
-            op: operation.id.to_pb().into(),
-            ..pb::UpdateResult::default()
-        };
         let response = pb::SetResponse {
             prefix: request.prefix,
-            response: decoded.operations.iter().map(result).collect(),
+            response: operations.iter().map(SetOperation::result).collect(),
             timestamp: now.nanos(),
             ..pb::SetResponse::default()
         };
-        if decoded.operations.is_empty() {
+        if operations.is_empty() {
             return Ok(response); // SET-010
         }
-        let SetEdits { mut edits, operations } = decoded;
+        let origins: Vec<OperationId> =
+            operations.iter().flat_map(|operation| operation.edits.iter().map(|_| operation.id)).collect();
+        let mut edits: Vec<_> = operations.into_iter().flat_map(SetOperation::into_edits).collect();
         let parts = Arc::clone(&self.parts);
         // Hashing passwords and waiting for the disk both block.
         let committed = tokio::task::spawn_blocking(move || {
@@ -46,7 +43,7 @@ impl Gnmi {
         });
         match committed.await {
             Ok(Ok(_)) => Ok(response),
-            Ok(Err(error)) => Err(status::commit(&error, &operations)),
+            Ok(Err(error)) => Err(status::commit(&error, &origins)),
             Err(_) => Err(status::internal("Set")),
         }
     }

@@ -9,9 +9,10 @@ use futures_util::Stream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Request, Status, Streaming};
 
+use super::request::Paths;
 use super::{Gnmi, extensions};
 use crate::admission::Caller;
-use crate::codec::{Encoded, Encoder, EncoderOptions, Encoding, Grouping, RequestPaths};
+use crate::codec::{Encoded, Encoder, Encoding, Grouping};
 use crate::feed::Feed;
 use crate::path::RawPath;
 use crate::pb::gnmi as pb;
@@ -27,7 +28,8 @@ impl Gnmi {
     ) -> Result<Subscription, Status> {
         let user_changed = request.extensions().get::<Arc<Caller>>().map(|caller| caller.user_changed());
         let mut inbound = request.into_inner();
-        let first = inbound.message().await?.ok_or_else(|| status::message_order("Stream ended without a subscription"))?;
+        let first =
+            inbound.message().await?.ok_or_else(|| status::message_order("Stream ended without a subscription"))?;
         let Some(Kind::Subscribe(list)) = first.request else {
             return Err(status::message_order("No subscription exists yet: the first message must hold one"));
         };
@@ -35,8 +37,7 @@ impl Gnmi {
         let (plan, encoder) = self.plan(&list, depth)?;
         let parts = &self.parts;
         let mode = plan.mode;
-        let feed =
-            Feed::new(parts.store.clone(), Arc::new(plan), parts.capable.clone(), encoder, parts.clock.clone());
+        let feed = Feed::new(parts.store.clone(), Arc::new(plan), parts.capable.clone(), encoder, parts.clock.clone());
         let shutdown = Box::pin(parts.shutdown.clone().cancelled_owned());
         let user_changed = user_changed.map(|token| Box::pin(token.cancelled_owned()));
         Ok(Subscription { feed, inbound: Some(inbound), mode, shutdown, user_changed, ended: false })
@@ -50,17 +51,17 @@ impl Gnmi {
             Ok(pb::subscription_list::Mode::Poll) => ListMode::Poll,
             Err(_) => return Err(status::mode(list.mode)),
         };
-        let mut paths = RequestPaths::new(list.prefix.as_ref()).map_err(|error| status::decode(&error))?;
         let empty = pb::Path::default();
-        let asked = list.subscription.iter().map(|asked| {
-            let path = paths.join(asked.path.as_ref().unwrap_or(&empty)).map_err(|error| status::decode(&error))?;
-            path_request(asked, path, mode)
-        });
+        let asked: Vec<&pb::Path> =
+            list.subscription.iter().map(|asked| asked.path.as_ref().unwrap_or(&empty)).collect();
+        // A list without subscriptions has no path at all, and the plan refuses it (SUB-003).
+        let paths = Paths::decode(list.prefix.as_ref(), &asked)?;
+        let each = list.subscription.iter().zip(paths.absolute);
         let request = PlanRequest {
             mode,
             updates_only: list.updates_only,
             depth,
-            paths: asked.collect::<Result<_, Status>>()?,
+            paths: each.map(|(asked, path)| path_request(asked, path, mode)).collect::<Result<_, Status>>()?,
         };
         let tree = &self.parts.store.newest().tree;
         let plan = Plan::new(&request, &self.resolver(tree), &PlanRules::default());
@@ -69,14 +70,9 @@ impl Gnmi {
             ListMode::Once => Grouping::Whole { prefix: plan.common_branch(self.parts.store.schema()) },
             ListMode::Stream | ListMode::Poll => Grouping::PerBranch,
         };
-        let options = EncoderOptions {
-            encoding,
-            form: paths.form(),
-            target: paths.target().map(str::to_owned),
-            grouping,
-            message_bytes_max: self.parts.limits.subscribe_message_bytes,
-        };
-        Ok((plan, Encoder::new(self.parts.wire.clone(), options)))
+        let (wire, target) = (self.parts.wire.clone(), paths.target.as_deref());
+        let message_bytes_max = self.parts.limits.subscribe_message_bytes;
+        Ok((plan, Encoder::new(wire, encoding, paths.form, target, grouping, message_bytes_max)))
     }
 }
 

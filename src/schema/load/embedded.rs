@@ -1,7 +1,4 @@
-//! The modules inside the binary.
+//! The modules inside the binary: `MODULES` are always implemented as far as they hold data, `TEST_MODULES`, which have
+//! a leaf of every type, only when asked for. Both are lists of name and text, made by build.rs from `yang/`.
 
-/// Modules that are always implemented, by file name below `yang/`.
-pub(super) const MODULES: &[(&str, &str)] = &[];
-
-/// Modules and submodules that others import or include, and modules made for tests.
-pub(super) const TEST_MODULES: &[(&str, &str)] = &[];
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));

@@ -66,11 +66,8 @@ impl PastCommit {
     pub(super) fn decode(commit_id: u64, bytes: &[u8]) -> Option<Self> {
         let mut bytes = Reader(bytes);
         let time = bytes.time()?;
-        let author = Author {
-            user: bytes.text()?.to_owned(),
-            source: bytes.text()?.to_owned(),
-            session: bytes.number()?,
-        };
+        let author =
+            Author { user: bytes.text()?.to_owned(), source: bytes.text()?.to_owned(), session: bytes.number()? };
         let mut changes = Vec::new();
         while !bytes.0.is_empty() {
             let key = bytes.text()?.into();

@@ -49,8 +49,7 @@ pub(super) struct Restored {
 
 /// Builds the tree from rows in key order.
 pub(super) fn restore(schema: &Schema, rows: &[(Box<str>, Box<[u8]>)]) -> Result<Restored, Fault> {
-    let mut restoring =
-        Restoring { schema, tree: Tree::default(), unfit: Vec::new(), orders: Vec::new(), last: None };
+    let mut restoring = Restoring { schema, tree: Tree::default(), unfit: Vec::new(), orders: Vec::new(), last: None };
     for (key, row) in rows {
         let damaged = || Fault::Damaged(format!("row {key:?} cannot be read"));
         let row = Row::decode(row).ok_or_else(damaged)?;
@@ -127,7 +126,8 @@ impl Restoring<'_> {
         };
         let module = &self.schema.module(self.schema.node(node).module).name;
         let shaped = matches!(value, Value::List(_)) == matches!(self.schema.node(node).kind, Kind::LeafList(_));
-        let fitted = if shaped { refit(ty, module, &value) } else { Err("Element has become another kind of node".to_owned()) };
+        let fitted =
+            if shaped { refit(ty, module, &value) } else { Err("Element has become another kind of node".to_owned()) };
         match fitted {
             Ok(value) => {
                 self.tree.branch_mut(self.schema, &at, time).put_leaf(node, Leaf::new(value, time));

@@ -1,0 +1,35 @@
+//! What the paths of a request have in common: their prefix, and the form to answer in.
+
+use tonic::Status;
+
+use crate::codec::{PathForm, decode_path, join_prefix};
+use crate::path::RawPath;
+use crate::pb::gnmi as pb;
+use crate::rpc::status;
+
+/// The paths of one request, absolute.
+#[derive(Debug)]
+pub(super) struct Paths {
+    /// Each path with the prefix in front; the prefix alone when no path was given (GET-025).
+    pub(super) absolute: Vec<RawPath>,
+    /// The form the request used (C-08).
+    pub(super) form: PathForm,
+    /// `prefix.target`, to be reflected in every prefix of the reply (PATH-041).
+    pub(super) target: Option<String>,
+}
+
+impl Paths {
+    /// Decodes the paths of a request.
+    pub(super) fn decode(prefix: Option<&pb::Path>, paths: &[&pb::Path]) -> Result<Self, Status> {
+        let decoded = || {
+            let front = prefix.map(decode_path).transpose()?.unwrap_or_default();
+            let paths = paths.iter().map(|path| decode_path(path)).collect::<Result<Vec<_>, _>>()?;
+            join_prefix(&front, &paths)
+        };
+        Ok(Self {
+            absolute: decoded().map_err(|error| status::decode(&error))?,
+            form: PathForm::of(prefix.into_iter().chain(paths.iter().copied())),
+            target: prefix.map(|prefix| prefix.target.clone()).filter(|target| !target.is_empty()),
+        })
+    }
+}
