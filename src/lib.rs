@@ -11,7 +11,7 @@
 //! - rim: [`pb`] (wire messages), [`codec`] (between wire and words), [`feed`] (a subscription as a stream), [`net`]
 //!   (listener, TLS), [`admission`] (sessions, channels, who may do what)
 //! - services: [`rpc`]
-//! - process: [`log`], [`config`] (the TOML file), [`agent`] (how the parts are put together)
+//! - process: [`log`], [`config`] (the TOML file), [`agent`] (how the parts are put together), [`signals`]
 
 pub mod time;
 pub mod value;
@@ -35,3 +35,4 @@ pub mod rpc;
 pub mod agent;
 pub mod config;
 pub mod log;
+pub mod signals;

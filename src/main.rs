@@ -4,12 +4,13 @@
 //! fault of its own; 78 the configuration is wrong.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use ganymede::agent::{Agent, StartError};
 use ganymede::config::{self, Config};
+use ganymede::signals::signals;
 use ganymede::{aaa, log};
 use tokio_util::sync::CancellationToken;
 
@@ -60,13 +61,13 @@ fn main() -> ExitCode {
                 print!("{}", settings.print());
                 ExitCode::SUCCESS
             }
-            Ok(settings) => run(settings, check),
+            Ok(settings) => run(settings, &config, check),
         },
     }
 }
 
-fn run(config: Config, check: bool) -> ExitCode {
-    let outcome = if check { Agent::check(&config) } else { serve(config) };
+fn run(settings: Config, file: &Path, check: bool) -> ExitCode {
+    let outcome = if check { Agent::check(&settings) } else { serve(settings, file) };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_configuration() => failed(&error, CONFIGURATION),
@@ -75,11 +76,14 @@ fn run(config: Config, check: bool) -> ExitCode {
 }
 
 #[tokio::main]
-async fn serve(config: Config) -> Result<(), StartError> {
-    log::start(config.log);
-    let agent = Agent::bind(config).await?;
+async fn serve(settings: Config, file: &Path) -> Result<(), StartError> {
+    log::start(settings.log);
+    let agent = Agent::bind(settings).await?;
     let shutdown = CancellationToken::new();
-    agent.run(shutdown).await;
+    tokio::select! {
+        () = agent.run(shutdown.clone()) => {}
+        () = signals(&agent, file, &shutdown) => {}
+    }
     Ok(())
 }
 
