@@ -148,7 +148,7 @@ fn containers_above(schema: &Schema, list: NodeId) -> DataPath {
 /// Why a password could not be hashed: the system has no random numbers.
 #[derive(Debug, thiserror::Error)]
 #[error("password cannot be hashed: {0}")]
-pub struct HashError(String);
+pub struct HashError(pub(super) String);
 
 /// The Argon2id hash of a password in PHC form, with a new salt. Takes some tens of milliseconds and 19 MiB.
 ///

@@ -4,7 +4,9 @@
 //! commit that makes it; nothing here keeps a user, a password or a verdict.
 
 pub mod local;
+mod login;
 mod profile;
 
 pub use local::seal;
+pub use login::{Authenticator, Credentials, Fingerprint};
 pub use profile::{DefaultAction, Profile};

@@ -1,3 +1,19 @@
-//! x
+//! TCP and TLS: from a listening socket to connections that HTTP/2 can be spoken on.
+//!
+//! Invariant: a connection that comes out of [`Listener::incoming`] has shown that it speaks what the port speaks, and
+//! carries its session. What is said on it is not looked at here.
+
+mod connection;
+mod listener;
+mod local;
+mod server;
 mod tls;
-pub use tls::*;
+
+#[cfg(test)]
+mod tests;
+
+pub use connection::Connection;
+pub use listener::{BindError, Incoming, Keepalive, Listener, Transport};
+pub use local::local_addresses;
+pub use server::{STREAMS_PER_CONNECTION, server};
+pub use tls::{Identity, Tls, TlsError, TlsVersion};

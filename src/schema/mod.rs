@@ -210,8 +210,6 @@ pub struct Schema {
     mixed: Box<[bool]>,
     roots: Box<[NodeId]>,
     roots_by_name: Box<[NodeId]>,
-    /// By node: `config true` with a `config false` node below. See [`mixed`].
-    mixed: Box<[bool]>,
 }
 
 impl Schema {

@@ -152,7 +152,7 @@ impl<'a, 's> Builder<'a, 's> {
     fn build(mut self, roots: Vec<NodeId>) -> Result<Schema, LoadError> {
         let survey = self.survey;
         let choices = survey.choices.iter().map(|choice| self.choice(choice)).collect();
-        let nodes = survey.places.iter().map(|place| self.node(place)).collect::<Result<Vec<_>, _>>()?;
+        let nodes: Vec<Node> = survey.places.iter().map(|place| self.node(place)).collect::<Result<_, _>>()?;
         let roots_by_name = self.by_name(&roots);
         let mixed = super::super::mixed(&nodes);
         Ok(Schema { nodes, modules: self.table, choices, roots: roots.into(), roots_by_name, mixed })
@@ -197,7 +197,8 @@ impl<'a, 's> Builder<'a, 's> {
     fn kind(&mut self, place: &Place<'a>) -> Result<Kind, LoadError> {
         let node = place.node;
         let (min_elements, max_elements) = node.elements();
-        let user_ordered = node.is_user_ordered();
+        // libyang counts every list of state as user-ordered; order means something only where a user can set it.
+        let user_ordered = node.is_user_ordered() && node.is_config();
         Ok(match node.kind() {
             NodeKind::Container => Kind::Container { presence: node.is_presence() },
             NodeKind::List => Kind::List(ListInfo {

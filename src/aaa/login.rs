@@ -1,0 +1,92 @@
+//! Checking who somebody is.
+//!
+//! Invariant: an answer takes the same work whether the user is unknown or the password wrong (AUTH-005), and never more
+//! than a fixed number of answers are worked on at a time, so that logins cannot eat the machine.
+//! The local database is the one method there is; RADIUS and TACACS+ will be asked from [`Authenticator::check`] in the
+//! configured order.
+
+use std::sync::Arc;
+
+use argon2::password_hash::try_generate_salt;
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+
+use super::local::{self, HashError, User, Users};
+use crate::store::Tree;
+
+/// Name and password as a client gives them. Deliberately without `Debug`: it must not reach a log.
+pub struct Credentials {
+    /// User name.
+    pub user: String,
+    /// Password, any bytes.
+    pub password: Vec<u8>,
+}
+
+/// What remains of credentials that were accepted: enough to know them again, too little to recover the password.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+/// Judges credentials.
+pub struct Authenticator {
+    users: Users,
+    /// A hash that no password is known for, checked when there is no such user.
+    decoy: Arc<str>,
+    /// Key of the fingerprints, new with each process.
+    key: [u8; 32],
+    checks: Semaphore,
+}
+
+impl Authenticator {
+    /// An authenticator that checks at most so many passwords at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`HashError`] when the system has no random numbers.
+    pub fn new(users: Users, password_checks: usize) -> Result<Self, HashError> {
+        let mut key = [0; 32];
+        for half in key.chunks_mut(16) {
+            half.copy_from_slice(&try_generate_salt().map_err(|error| HashError(error.to_string()))?);
+        }
+        let decoy = local::hash_password(&key)?.into();
+        Ok(Self { users, decoy, key, checks: Semaphore::new(password_checks) })
+    }
+
+    /// The user of this name as a commit has it.
+    pub fn user(&self, tree: &Tree, name: &str) -> Option<User> {
+        self.users.lookup(tree, name)
+    }
+
+    /// Whether the credentials are those of a user in this commit.
+    pub async fn check(&self, tree: &Tree, credentials: &Credentials) -> bool {
+        let user = self.users.lookup(tree, &credentials.user);
+        let known = user.is_some();
+        let hash = user.map_or_else(|| self.decoy.clone(), |user| user.hash);
+        let password = credentials.password.clone();
+        // The semaphore is never closed, so there is always a permit to wait for.
+        let _turn = self.checks.acquire().await;
+        let matches = tokio::task::spawn_blocking(move || local::verify(&hash, &password)).await;
+        known && matches.unwrap_or(false)
+    }
+
+    /// The fingerprint of credentials.
+    pub fn fingerprint(&self, credentials: &Credentials) -> Fingerprint {
+        let mut hash = Sha256::new();
+        hash.update(self.key);
+        hash.update(credentials.user.len().to_be_bytes());
+        hash.update(&credentials.user);
+        hash.update(&credentials.password);
+        Fingerprint(hash.finalize().into())
+    }
+}
+
+impl std::fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fingerprint")
+    }
+}
+
+impl std::fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authenticator").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,223 @@
+//! Admission as a layer around every service.
+//!
+//! Invariant: an RPC reaches its handler only with credentials of its own that were accepted (AUTH-035), a seated
+//! session, a channel, and the permission of the user's profile; everything else is answered here. The order is: who
+//! asks, may they, is there room. So a stranger learns nothing about limits and takes nothing from anybody.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, Request, Response};
+use tonic::Status;
+use tonic::body::Body;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::caller::{Caller, Login};
+use super::channel::{Channel, ChannelBody, Channels};
+use super::credentials;
+use super::refusal::Refusal;
+use super::rpc::Rpc;
+use super::session::{Session, Sessions};
+use crate::aaa::{Authenticator, Credentials};
+use crate::log::{Event, SecurityLog, Verdict};
+use crate::store::Store;
+use crate::time::Clock;
+
+/// Lets RPCs in. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    sessions: Arc<Sessions>,
+    channels: Channels,
+    store: Arc<Store>,
+    authenticator: Authenticator,
+    log: SecurityLog,
+    clock: Clock,
+}
+
+/// An RPC that was let in.
+struct Admitted {
+    caller: Arc<Caller>,
+    channel: Channel,
+    rpc: Rpc,
+}
+
+impl Admission {
+    /// Admission to what the sessions of `sessions` ask, judged by the newest commit of `store`.
+    pub fn new(
+        sessions: Arc<Sessions>,
+        store: Arc<Store>,
+        authenticator: Authenticator,
+        log: SecurityLog,
+        clock: Clock,
+    ) -> Self {
+        let channels = Channels::new(sessions.limits().channels);
+        Self { parts: Arc::new(Parts { sessions, channels, store, authenticator, log, clock }) }
+    }
+}
+
+impl Parts {
+    async fn admit(&self, session: &Arc<Session>, path: &str, headers: &HeaderMap) -> Result<Admitted, Refusal> {
+        let rpc = Rpc::at(path);
+        let mut line = self.line("rpc", session, path);
+        match self.judge(session, path, rpc, headers, &mut line).await {
+            Ok((login, channel)) => {
+                line.verdict = Some(Verdict::Authorized);
+                let caller = Caller::new(login, session.clone(), self.log.clone(), line);
+                Ok(Admitted { caller: Arc::new(caller), channel, rpc })
+            }
+            Err(refusal) => {
+                line.reason = refusal.to_string();
+                self.log.write(&line);
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn judge(
+        &self,
+        session: &Arc<Session>,
+        path: &str,
+        rpc: Rpc,
+        headers: &HeaderMap,
+        line: &mut Event,
+    ) -> Result<(Login, Channel), Refusal> {
+        line.user = credentials::claimed_user(headers, session.is_encrypted());
+        let credentials = credentials::read(headers, session.is_encrypted()).ok_or(Refusal::NoCredentials)?;
+        line.user.clone_from(&credentials.user);
+        let login = self.authenticate(session, path, &credentials).await?;
+        if let Some(leaf) = rpc.leaf {
+            if !login.rights.permits_rpc(leaf) {
+                return Err(Refusal::Rpc { rpc: leaf });
+            }
+            if rpc.writes && !login.rights.may_write() {
+                return Err(Refusal::ReadOnly { rpc: leaf, user: credentials.user });
+            }
+        }
+        self.sessions.seat(session).map_err(Refusal::Sessions)?;
+        let channel = self.channels.open(session, rpc.streams);
+        let channel = channel.ok_or(Refusal::Channels { limit: self.channels.limit() })?;
+        Ok((login, channel))
+    }
+
+    /// The login of the user, whose credentials are checked unless they are those last accepted on this session
+    /// (AUTH-015, AUTH-016, AUTH-021).
+    async fn authenticate(&self, session: &Session, path: &str, credentials: &Credentials) -> Result<Login, Refusal> {
+        let fingerprint = self.authenticator.fingerprint(credentials);
+        let no_access = || Refusal::NoAccess { user: credentials.user.clone() };
+        let mut accepted = session.login().lock().await;
+        let tree = self.store.newest().tree.clone();
+        let user = self.authenticator.user(&tree, &credentials.user);
+        if *accepted == Some(fingerprint) {
+            let rights = user.filter(|user| user.grpc_access).ok_or_else(no_access)?;
+            return Ok(Login { rights, user_changed: session.user_changed() });
+        }
+        let good = self.authenticator.check(&tree, credentials).await;
+        let mut line = self.line("authentication", session, path);
+        line.user.clone_from(&credentials.user);
+        let rights = match user {
+            Some(user) if good && user.grpc_access => user,
+            // The session stays with the user it had, and so do its subscriptions (AUTH-020, AUTH-022).
+            _ => {
+                let refusal = if good { no_access() } else { Refusal::Rejected };
+                line.reason = refusal.to_string();
+                self.log.write(&line);
+                return Err(refusal);
+            }
+        };
+        line.verdict = Some(Verdict::Authorized);
+        self.log.write(&line);
+        session.accepted(&credentials.user);
+        *accepted = Some(fingerprint);
+        // Taken under the lock of the login, so that it is cancelled by the next user whoever runs first.
+        Ok(Login { rights, user_changed: session.user_changed() })
+    }
+
+    fn line(&self, kind: &'static str, session: &Session, path: &str) -> Event {
+        Event {
+            time: self.clock.now(),
+            kind,
+            user: String::new(),
+            client: session.peer(),
+            session: session.id(),
+            rpc: path.to_owned(),
+            paths: String::new(),
+            verdict: Some(Verdict::Unauthorized),
+            reason: String::new(),
+        }
+    }
+}
+
+impl<S> Layer<S> for Admission {
+    type Service = Admitting<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Admitting { inner, parts: self.parts.clone() }
+    }
+}
+
+/// A service behind admission.
+#[derive(Clone, Debug)]
+pub struct Admitting<S> {
+    inner: S,
+    parts: Arc<Parts>,
+}
+
+type Answer<E> = Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>;
+
+impl<S> Service<Request<Body>> for Admitting<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Answer<S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        // The service that was polled ready is the one to call; its clone waits for the next request.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let parts = self.parts.clone();
+        Box::pin(async move {
+            let admitted = match request.extensions().get::<Arc<Session>>().cloned() {
+                None => Err(Refusal::NoSession),
+                // The body of a request cannot be shared between threads, so only the rest of it is lent.
+                Some(session) => {
+                    let (path, headers) = (request.uri().path().to_owned(), request.headers().clone());
+                    parts.admit(&session, &path, &headers).await
+                }
+            };
+            let Admitted { caller, channel, rpc } = match admitted {
+                Ok(admitted) => admitted,
+                Err(refusal) => return Ok(refusal.status().into_http()),
+            };
+            request.extensions_mut().insert(caller.clone());
+            let user_changed = caller.user_changed();
+            let answer = inner.call(request);
+            let answer = if rpc.streams {
+                tokio::select! {
+                    answer = answer => answer?,
+                    // A subscription that has not said yet what it wants (AUTH-018).
+                    () = user_changed.cancelled() => Refusal::UserChanged.status().into_http(),
+                }
+            } else {
+                answer.await?
+            };
+            caller.answered(Status::from_header_map(answer.headers()).as_ref());
+            Ok(answer.map(|body| Body::new(ChannelBody::new(body, channel))))
+        })
+    }
+}

@@ -1,0 +1,46 @@
+//! Why an RPC is not let in, and what the client reads then.
+//!
+//! Invariant: a refusal ends one RPC and never its session (LIM-014); its text is never empty, and says nothing that
+//! tells an unknown user from a wrong password (AUTH-005).
+
+use tonic::{Code, Status};
+
+use super::session::NoSeat;
+
+/// Why an RPC is not let in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("Authentication failed - metadata 'username' and 'password' are required")]
+    NoCredentials,
+    #[error("Authentication failed - unknown user or wrong password")]
+    Rejected,
+    #[error("Permission denied - user '{user}' has no gRPC access")]
+    NoAccess { user: String },
+    #[error("Permission denied - unauthorized use of '{rpc}'")]
+    Rpc { rpc: &'static str },
+    #[error("Permission denied - unauthorized use of '{rpc}' - user '{user}' may only read")]
+    ReadOnly { rpc: &'static str, user: String },
+    #[error("Session limit of {} reached - held by {}", .0.limit, .0.holders.join(", "))]
+    Sessions(NoSeat),
+    #[error("Channel limit of {limit} reached - end another RPC first")]
+    Channels { limit: usize },
+    #[error("Subscription ended - the user of the session changed")]
+    UserChanged,
+    #[error("RPC came without a session")]
+    NoSession,
+}
+
+impl Refusal {
+    /// The status the client gets. Exhaustive, like the statuses of the services.
+    pub(super) fn status(&self) -> Status {
+        let (code, severity, number) = match self {
+            Self::NoCredentials | Self::Rejected => (Code::Unauthenticated, "MINOR", 2010),
+            Self::NoAccess { .. } | Self::Rpc { .. } | Self::ReadOnly { .. } => (Code::PermissionDenied, "MINOR", 2020),
+            Self::Sessions(_) => (Code::ResourceExhausted, "MINOR", 2030),
+            Self::Channels { .. } => (Code::ResourceExhausted, "MINOR", 2031),
+            Self::UserChanged => (Code::Cancelled, "INFO", 2003),
+            Self::NoSession => (Code::Internal, "MINOR", 2001),
+        };
+        Status::new(code, format!("{severity}: MGMT_CORE #{number}: {self}"))
+    }
+}

@@ -1,0 +1,27 @@
+//! The RPCs that admission knows something about.
+
+/// What has to be known of an RPC before it is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rpc {
+    /// Its leaf below `grpc/rpc-authorization` of a profile; none for services that have none.
+    pub(super) leaf: Option<&'static str>,
+    /// Whether it changes configuration.
+    pub(super) writes: bool,
+    /// Whether the answer is a stream that may last.
+    pub(super) streams: bool,
+}
+
+impl Rpc {
+    /// The RPC at an HTTP path. One that is not known here goes on to the router, which answers UNIMPLEMENTED or serves
+    /// it to anybody who has logged in.
+    pub(super) fn at(path: &str) -> Self {
+        let known = |leaf, writes, streams| Self { leaf: Some(leaf), writes, streams };
+        match path {
+            "/gnmi.gNMI/Capabilities" => known("gnmi-capabilities", false, false),
+            "/gnmi.gNMI/Get" => known("gnmi-get", false, false),
+            "/gnmi.gNMI/Set" => known("gnmi-set", true, false),
+            "/gnmi.gNMI/Subscribe" => known("gnmi-subscribe", false, true),
+            _ => Self { leaf: None, writes: false, streams: true },
+        }
+    }
+}

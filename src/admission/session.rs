@@ -1,0 +1,270 @@
+//! Sessions: one for each TCP or TLS connection (TLS-002).
+//!
+//! Invariant: at most [`super::Limits::sessions`] sessions are seated. A session takes its seat with its first accepted
+//! login and gives it up when its connection closes; a connection without a seat gets refusals only. So neither an idle
+//! connection nor a failed login keeps anybody out (LIM-009, LIM-010).
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Limits;
+use super::channel::ChannelState;
+use crate::aaa::Fingerprint;
+use crate::log::{Event, SecurityLog, Verdict};
+use crate::time::{Clock, Timestamp};
+
+/// All open connections.
+#[derive(Debug)]
+pub struct Sessions {
+    limits: Limits,
+    clock: Clock,
+    log: SecurityLog,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    last_id: u64,
+    sessions: BTreeMap<u64, Arc<Session>>,
+    /// Ids of those that hold a seat.
+    seated: Vec<u64>,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Session {
+    id: u64,
+    peer: SocketAddr,
+    encrypted: bool,
+    opened: Timestamp,
+    since: Instant,
+    user: Mutex<User>,
+    /// Held while credentials are checked, so that a burst of first RPCs asks once (AUTH-015).
+    login: tokio::sync::Mutex<Option<Fingerprint>>,
+    channels: Mutex<BTreeMap<u64, Arc<ChannelState>>>,
+    rpcs: AtomicU64,
+}
+
+/// Who speaks on a session at present.
+#[derive(Debug, Default)]
+struct User {
+    name: Option<String>,
+    /// Cancelled when another user takes over.
+    changed: CancellationToken,
+}
+
+/// All seats are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoSeat {
+    /// How many there are.
+    pub limit: usize,
+    /// Who has them, `user address:port` each.
+    pub holders: Vec<String>,
+}
+
+/// Why an open connection has to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Overdue {
+    /// Nobody has logged in for too long.
+    #[error("no successful login in time")]
+    NoLogin,
+    /// The client has not read a message for too long.
+    #[error("the client does not read what it subscribed to")]
+    Stalled,
+}
+
+/// Keeps a session open; closes it when dropped. Owned by the connection.
+#[derive(Debug)]
+pub struct OpenSession {
+    session: Arc<Session>,
+    sessions: Arc<Sessions>,
+}
+
+impl Sessions {
+    /// No sessions yet.
+    pub fn new(limits: Limits, clock: Clock, log: SecurityLog) -> Arc<Self> {
+        Arc::new(Self { limits, clock, log, open: Mutex::default() })
+    }
+
+    /// The limits that hold.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Opens the session of a new connection; none when there are too many connections.
+    pub fn open(self: &Arc<Self>, peer: SocketAddr, encrypted: bool) -> Option<OpenSession> {
+        let mut open = lock(&self.open);
+        if open.sessions.len() >= self.limits.connections {
+            return None;
+        }
+        open.last_id += 1;
+        let session = Arc::new(Session {
+            id: open.last_id,
+            peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
+            encrypted,
+            opened: self.clock.now(),
+            since: Instant::now(),
+            user: Mutex::default(),
+            login: tokio::sync::Mutex::new(None),
+            channels: Mutex::default(),
+            rpcs: AtomicU64::new(0),
+        });
+        open.sessions.insert(session.id, session.clone());
+        Some(OpenSession { session, sessions: self.clone() })
+    }
+
+    /// Seats a session that has just logged in or wants to be served; a seat once taken is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`NoSeat`] when all are taken, or the connection has closed meanwhile.
+    pub fn seat(&self, session: &Session) -> Result<(), NoSeat> {
+        let mut open = lock(&self.open);
+        if open.seated.contains(&session.id) {
+            return Ok(());
+        }
+        if open.seated.len() >= self.limits.sessions || !open.sessions.contains_key(&session.id) {
+            let holders = open.seated.iter().filter_map(|id| open.sessions.get(id)).map(|session| session.title());
+            return Err(NoSeat { limit: self.limits.sessions, holders: holders.collect() });
+        }
+        open.seated.push(session.id);
+        drop(open);
+        self.log.write(&self.event("session-open", session));
+        Ok(())
+    }
+
+    /// The sessions that are served, oldest first.
+    pub fn seated(&self) -> Vec<Arc<Session>> {
+        let open = lock(&self.open);
+        open.seated.iter().filter_map(|id| open.sessions.get(id)).cloned().collect()
+    }
+
+    fn close(&self, session: &Session) {
+        let mut open = lock(&self.open);
+        open.sessions.remove(&session.id);
+        let seats = open.seated.len();
+        open.seated.retain(|&id| id != session.id);
+        let was_seated = open.seated.len() < seats;
+        drop(open);
+        if was_seated {
+            self.log.write(&self.event("session-close", session));
+        }
+    }
+
+    fn event(&self, kind: &'static str, session: &Session) -> Event {
+        Event {
+            time: self.clock.now(),
+            kind,
+            user: session.user().unwrap_or_default(),
+            client: session.peer,
+            session: session.id,
+            rpc: String::new(),
+            paths: String::new(),
+            verdict: Some(Verdict::Authorized),
+            reason: String::new(),
+        }
+    }
+}
+
+impl Session {
+    /// Its number, unique in the life of the process.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Address and port of the client; an IPv4 client reads as such on a dual-stack listener.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Whether it runs over TLS.
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
+    /// When the connection was accepted.
+    pub fn opened(&self) -> Timestamp {
+        self.opened
+    }
+
+    /// The user last accepted; none before the first login.
+    pub fn user(&self) -> Option<String> {
+        lock(&self.user).name.clone()
+    }
+
+    /// RPCs that run (AUTH-040).
+    pub fn active_rpcs(&self) -> usize {
+        lock(&self.channels).len()
+    }
+
+    /// RPCs that were ever admitted (AUTH-040).
+    pub fn total_rpcs(&self) -> u64 {
+        self.rpcs.load(Ordering::Relaxed)
+    }
+
+    /// Cancelled when another user takes this session over (AUTH-018).
+    pub fn user_changed(&self) -> CancellationToken {
+        lock(&self.user).changed.clone()
+    }
+
+    /// What was last accepted here, locked while somebody is being checked.
+    pub(super) fn login(&self) -> &tokio::sync::Mutex<Option<Fingerprint>> {
+        &self.login
+    }
+
+    /// Notes the user of an accepted login and ends the subscriptions of another one before (AUTH-018, AUTH-022).
+    pub(super) fn accepted(&self, name: &str) {
+        let mut user = lock(&self.user);
+        if user.name.as_deref().is_some_and(|before| before != name) {
+            std::mem::take(&mut user.changed).cancel();
+        }
+        user.name = Some(name.to_owned());
+    }
+
+    pub(super) fn add_channel(&self, state: &Arc<ChannelState>) -> u64 {
+        let number = self.rpcs.fetch_add(1, Ordering::Relaxed);
+        lock(&self.channels).insert(number, state.clone());
+        number
+    }
+
+    pub(super) fn remove_channel(&self, number: u64) {
+        lock(&self.channels).remove(&number);
+    }
+
+    /// Whether the connection has to be closed.
+    pub fn overdue(&self, now: Instant, limits: &Limits) -> Option<Overdue> {
+        if lock(&self.user).name.is_none() {
+            return (now - self.since > limits.first_request_timeout).then_some(Overdue::NoLogin);
+        }
+        let channels = lock(&self.channels);
+        let stalled = channels.values().any(|channel| channel.waiting(now) > limits.send_stall);
+        stalled.then_some(Overdue::Stalled)
+    }
+
+    fn title(&self) -> String {
+        format!("{} {}", self.user().unwrap_or_default(), self.peer)
+    }
+}
+
+impl OpenSession {
+    /// The session.
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        self.sessions.close(&self.session);
+    }
+}
+
+/// Locks through poison: everything behind these locks is changed in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,234 @@
+//! The accept loop.
+//!
+//! Invariant: one slow or failing handshake never keeps another client waiting: each runs in a task of its own, at most
+//! [`HANDSHAKES_MAX`] at a time, and has a deadline. A client that speaks what the port does not is closed, never
+//! served in the other way (TLS-014), and gets one line in the log that says who and why.
+//!
+//! ```text
+//! accept loop (one task) --- handshake (a task each) ---> bounded queue ---> tonic
+//! ```
+//!
+//! The loop ends when the stream of connections is dropped, and takes the handshakes with it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{self, Sender};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::connection::{Connection, Wire};
+use super::tls::Tls;
+use crate::admission::Sessions;
+
+/// Handshakes at the same time; more clients wait in the backlog of the socket.
+const HANDSHAKES_MAX: usize = 64;
+/// Connections that may wait for tonic, which takes them at once.
+const READY_CONNECTIONS: usize = 16;
+/// Clients that may wait for the accept loop.
+const BACKLOG: u32 = 1024;
+/// Pause after the system refused to accept, mostly for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a port speaks.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// HTTP/2 with prior knowledge, readable by anybody on the way.
+    Plain,
+    /// HTTP/2 over TLS.
+    Tls(Arc<Tls>),
+}
+
+/// TCP keepalive (TLS-035).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Idle time before the first probe.
+    pub idle: Duration,
+    /// Time between probes.
+    pub interval: Duration,
+    /// Probes without an answer before the connection is given up.
+    pub retries: u32,
+}
+
+/// How connections are taken in.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// What the port speaks.
+    pub transport: Transport,
+    /// Where their sessions are opened.
+    pub sessions: Arc<Sessions>,
+    /// TCP keepalive, when it is on.
+    pub keepalive: Option<Keepalive>,
+}
+
+/// The address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct BindError {
+    /// The address.
+    pub address: SocketAddr,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Listens on an address; port 0 lets the system choose. `::` takes IPv4 clients too (TLS-036), and stands for every
+    /// IPv4 address on a machine without IPv6.
+    ///
+    /// # Errors
+    ///
+    /// [`BindError`], for example when the port is in use.
+    pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
+        let bound = match bind(address) {
+            Err(error) if no_ipv6(&error) && address.ip().is_unspecified() => {
+                bind(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port()))
+            }
+            bound => bound,
+        };
+        let socket = bound.map_err(|source| BindError { address, source })?;
+        let address = socket.local_addr().map_err(|source| BindError { address, source })?;
+        Ok(Self { socket, address })
+    }
+
+    /// The address in use, with the port the system chose.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Starts taking connections.
+    pub fn incoming(self, incoming: Incoming) -> ReceiverStream<io::Result<Connection>> {
+        let (ready, connections) = mpsc::channel(READY_CONNECTIONS);
+        tokio::spawn(accept(self.socket, Arc::new(incoming), ready));
+        ReceiverStream::new(connections)
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        tokio::net::TcpSocket::new_v4()?
+    } else {
+        let socket = tokio::net::TcpSocket::new_v6()?;
+        rustix::net::sockopt::set_ipv6_v6only(&socket, false)?;
+        socket
+    };
+    // Connections of a daemon that has just ended may linger; its successor need not wait for them.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn no_ipv6(error: &io::Error) -> bool {
+    let no_family = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+    let no_address = rustix::io::Errno::ADDRNOTAVAIL.raw_os_error();
+    error.raw_os_error().is_some_and(|code| code == no_family || code == no_address)
+}
+
+type Ready = Sender<io::Result<Connection>>;
+
+async fn accept(socket: TcpListener, incoming: Arc<Incoming>, ready: Ready) {
+    let mut handshakes = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = ready.closed() => return,
+            Some(_) = handshakes.join_next() => {}
+            accepted = socket.accept(), if handshakes.len() < HANDSHAKES_MAX => match accepted {
+                Ok((stream, peer)) => {
+                    handshakes.spawn(take_in(stream, peer, incoming.clone(), ready.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!("cannot accept a connection: {error}");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+}
+
+/// Brings one client to where HTTP/2 can be spoken, or closes it.
+async fn take_in(stream: TcpStream, peer: SocketAddr, incoming: Arc<Incoming>, ready: Ready) {
+    let client = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    let limits = *incoming.sessions.limits();
+    if let Err(error) = set_options(&stream, incoming.keepalive) {
+        tracing::debug!("{client}: socket options: {error}");
+    }
+    let wire = match timeout(limits.handshake_timeout, handshake(stream, &incoming.transport)).await {
+        Ok(Ok(wire)) => wire,
+        // Port scanners and health checks do that all day.
+        Ok(Err(Mismatch::Silent)) => return tracing::debug!("{client}: closed without a word"),
+        Ok(Err(mismatch)) => return tracing::warn!("{client}: connection refused: {mismatch}"),
+        Err(_) => {
+            return tracing::warn!("{client}: connection refused: no handshake within {:?}", limits.handshake_timeout);
+        }
+    };
+    let encrypted = matches!(wire, Wire::Tls(_));
+    match incoming.sessions.open(peer, encrypted) {
+        Some(open) => {
+            let _ = ready.send(Ok(Connection::new(wire, open, limits))).await;
+        }
+        None => tracing::warn!("{client}: connection refused: limit of {} connections reached", limits.connections),
+    }
+}
+
+fn set_options(stream: &TcpStream, keepalive: Option<Keepalive>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    if let Some(keepalive) = keepalive {
+        rustix::net::sockopt::set_tcp_keepidle(stream, keepalive.idle)?;
+        rustix::net::sockopt::set_tcp_keepintvl(stream, keepalive.interval)?;
+        rustix::net::sockopt::set_tcp_keepcnt(stream, keepalive.retries)?;
+        rustix::net::sockopt::set_socket_keepalive(stream, true)?;
+    }
+    Ok(())
+}
+
+/// Why a client cannot be served on this port.
+#[derive(Debug, thiserror::Error)]
+enum Mismatch {
+    #[error("closed without a word")]
+    Silent,
+    #[error("plaintext HTTP/2 on a TLS port; the client has to use TLS")]
+    PlaintextOnTls,
+    #[error("TLS handshake on a plaintext port; the client has to use plaintext (gnmic: --insecure)")]
+    TlsOnPlaintext,
+    #[error("neither TLS nor HTTP/2")]
+    Neither,
+    #[error("TLS handshake failed: {0}")]
+    Handshake(io::Error),
+    #[error("{0}")]
+    Read(#[from] io::Error),
+}
+
+/// First byte of a TLS handshake record.
+const TLS_HANDSHAKE: u8 = 22;
+/// How HTTP/2 with prior knowledge begins.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0";
+
+async fn handshake(stream: TcpStream, transport: &Transport) -> Result<Wire, Mismatch> {
+    let mut first = [0; PREFACE.len()];
+    let length = stream.peek(&mut first).await?;
+    let first = first.get(..length).unwrap_or_default();
+    let is_tls = first.first() == Some(&TLS_HANDSHAKE);
+    // A preface may arrive in pieces; its first byte tells it from TLS, and HTTP/2 judges the rest.
+    let is_http2 = !first.is_empty() && PREFACE.starts_with(first);
+    match transport {
+        _ if first.is_empty() => Err(Mismatch::Silent),
+        Transport::Plain if is_http2 => Ok(Wire::Plain(stream)),
+        Transport::Plain if is_tls => Err(Mismatch::TlsOnPlaintext),
+        Transport::Tls(tls) if is_tls => {
+            let stream = tls.acceptor().accept(stream).await.map_err(Mismatch::Handshake)?;
+            Ok(Wire::Tls(Box::new(stream)))
+        }
+        Transport::Tls(_) if is_http2 => Err(Mismatch::PlaintextOnTls),
+        Transport::Plain | Transport::Tls(_) => Err(Mismatch::Neither),
+    }
+}
