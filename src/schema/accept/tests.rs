@@ -1,3 +1,5 @@
+//! Values and rules, as tables of inputs and verdicts.
+
 use proptest::prelude::*;
 
 use super::super::TextPattern;
