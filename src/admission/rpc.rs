@@ -21,7 +21,7 @@ impl Rpc {
             "/gnmi.gNMI/Get" => known("gnmi-get", false, false),
             "/gnmi.gNMI/Set" => known("gnmi-set", true, false),
             "/gnmi.gNMI/Subscribe" => known("gnmi-subscribe", false, true),
-            _ => Self { leaf: None, writes: false, streams: true },
+            _ => Self { leaf: None, writes: false, streams: false },
         }
     }
 }
