@@ -10,6 +10,6 @@ mod profile;
 #[cfg(test)]
 mod tests;
 
-pub use local::seal;
+pub use local::{HashError, NoSuchNode, Users, seal};
 pub use login::{Authenticator, Credentials, Fingerprint};
 pub use profile::{DefaultAction, Profile};

@@ -319,3 +319,6 @@ fn same(left: &Step, right: &Step) -> bool {
             (left, right) => left.is_none() && right.is_none(),
         }
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn keeps_digits() {
-        for number in ["18446744073709551616", "-0.10", "1e400", "123456789012345678901234567890.5"] {
+        for number in ["18446744073709551616", "-0.10", "1e+400", "123456789012345678901234567890.5"] {
             assert_eq!(parse(number.as_bytes()).map(|value| value.to_string()).as_deref(), Ok(number));
         }
         assert!(parse(br#"{"a":[1,2.5,true,null,"x",{}],"b":1}"#).is_ok());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Status};
 
+use super::request::summary;
 use super::{Gnmi, extensions};
 use crate::aaa;
 use crate::admission::Caller;
@@ -15,8 +16,17 @@ use crate::store::Author;
 impl Gnmi {
     /// Answers a Set.
     pub(super) async fn set(&self, request: Request<pb::SetRequest>) -> Result<pb::SetResponse, Status> {
-        let author = author(&request);
+        let caller = request.extensions().get::<Arc<Caller>>().cloned();
         let request = request.into_inner();
+        let author = author(caller.as_deref());
+        if let Some(caller) = &caller {
+            let written = request.replace.iter().chain(&request.update).filter_map(|update| update.path.as_ref());
+            caller.about(summary(request.prefix.as_ref(), request.delete.iter().chain(written)));
+        }
+        let operations = request.delete.len() + request.replace.len() + request.update.len();
+        if operations > self.parts.limits.set_edits {
+            return Err(status::too_many_edits(operations, self.parts.limits.set_edits));
+        }
         extensions::of_set(&request.extension)?;
         let operations = {
             let tree = &self.parts.store.newest().tree;
@@ -49,8 +59,8 @@ impl Gnmi {
     }
 }
 
-fn author<T>(request: &Request<T>) -> Author {
-    request.extensions().get::<Arc<Caller>>().map_or_else(Author::default, |caller| Author {
+fn author(caller: Option<&Caller>) -> Author {
+    caller.map_or_else(Author::default, |caller| Author {
         user: caller.user.clone(),
         source: caller.session.peer().to_string(),
         session: caller.session.id(),
