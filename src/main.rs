@@ -69,7 +69,12 @@ fn main() -> ExitCode {
 fn run(settings: Config, file: &Path, check: bool) -> ExitCode {
     let outcome = if check { Agent::check(&settings) } else { serve(settings, file) };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => {
+            if check {
+                println!("{}: good", file.display());
+            }
+            ExitCode::SUCCESS
+        }
         Err(error) if error.is_configuration() => failed(&error, CONFIGURATION),
         Err(error) => failed(&error, UNAVAILABLE),
     }
