@@ -22,6 +22,7 @@ pub mod schema;
 pub mod store;
 
 pub mod aaa;
+pub mod platform;
 pub mod telemetry;
 
 pub mod admission;
