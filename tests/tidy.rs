@@ -69,7 +69,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "config",
         ],
     ),
-    ("cli", &["agent", "config", "log", "aaa", "time"]),
+    ("signals", &["agent"]),
 ];
 
 const LINES_MAX: usize = 600;

@@ -7,6 +7,9 @@ pub mod local;
 mod login;
 mod profile;
 
+#[cfg(test)]
+mod tests;
+
 pub use local::{HashError, NoSuchNode, Users, seal};
 pub use login::{Authenticator, Credentials, Fingerprint};
 pub use profile::{DefaultAction, Profile};

@@ -8,15 +8,18 @@ use libyang5_sys as ffi;
 use yang5::context::Context;
 use yang5::schema::SchemaModule as YangModule;
 
+use super::context::Contents;
 use super::{CompiledType, sized_array, text};
 
-/// The implemented modules of a context without those that libyang brings along itself.
+/// The implemented modules of a context, without those that libyang brings along itself and those that define only
+/// types, groupings and extensions for others.
 pub(in crate::schema) fn modules(context: &Context) -> impl Iterator<Item = SchemaModule<'_>> {
-    context.modules(true).filter(YangModule::is_implemented).map(|module| SchemaModule {
-        // The pointer is that of a module, and modules are never null.
-        raw: module.as_raw(),
-        context: PhantomData,
-    })
+    context
+        .modules(true)
+        .filter(YangModule::is_implemented)
+        // SAFETY: a module of a context that is borrowed here and so does not change.
+        .filter(|module| unsafe { Contents::of(&*module.as_raw()) } != Contents::Words)
+        .map(|module| SchemaModule { raw: module.as_raw(), context: PhantomData })
 }
 
 /// An implemented module.
