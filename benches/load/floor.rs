@@ -5,15 +5,14 @@ use std::fs::File;
 use std::hint::black_box;
 use std::io::Write;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::daemon::{LEAVES_PER_ENTRY, entry_name, entry_path, scratch};
 use crate::process::Usage;
-use crate::stats::Samples;
 
-/// Microseconds from the write of one 4 KiB page to the end of its fsync, in the directory that the daemon's data is in.
-pub(crate) fn fsync(rounds: usize) -> Result<Samples> {
+/// The time from the write of one 4 KiB page to the end of its fsync, in the directory that the daemon's data is in.
+pub(crate) fn fsync(rounds: usize) -> Result<Vec<Duration>> {
     let mut file = tempfile::tempfile_in(scratch())?;
     let mut durations = Vec::with_capacity(rounds);
     for _ in 0..rounds {
@@ -22,7 +21,7 @@ pub(crate) fn fsync(rounds: usize) -> Result<Samples> {
         File::sync_data(&file)?;
         durations.push(started.elapsed());
     }
-    Ok(Samples::micros(durations))
+    Ok(durations)
 }
 
 /// Bytes a leaf takes in a map from path text to number, measured in a process of its own so that nothing else moves.
