@@ -1,13 +1,13 @@
 //! W4: Capabilities, Get and Set against lists of growing length. One call at a time, so a figure is a latency.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use ganymede::pb::gnmi::Encoding;
 
 use crate::Result;
 use crate::bench::Bench;
-use crate::client::Session;
+use crate::client::{Call, Session, timed};
 use crate::daemon::{Home, LEAVES_PER_ENTRY, Sim, entry_name, entry_path, load};
 use crate::floor;
 use crate::report::{Basis, Goal, Table};
@@ -112,33 +112,6 @@ async fn measure(bench: &Bench, session: &mut Session, bare: &mut Session, entri
     }
     let [unary, capabilities, leaf, list, set] = series.map(Samples::micros);
     Ok(Row { unary, capabilities, leaf, list, set, fsync: Samples::micros(fsync) })
-}
-
-#[derive(Clone, Copy)]
-enum Call {
-    Capabilities,
-    Get,
-    Set,
-}
-
-/// Calls with each request in turn until the time is up.
-async fn timed(session: &mut Session, call: Call, requests: &[Bytes], time: Duration) -> Result<Vec<Duration>> {
-    let mut durations = Vec::new();
-    let begun = Instant::now();
-    for request in requests.iter().cycle() {
-        if begun.elapsed() > time {
-            break;
-        }
-        let request = request.clone();
-        let started = Instant::now();
-        match call {
-            Call::Capabilities => session.capabilities().await?,
-            Call::Get => session.get(request).await?,
-            Call::Set => session.set(request).await?,
-        };
-        durations.push(started.elapsed());
-    }
-    Ok(durations)
 }
 
 impl Row {
