@@ -58,9 +58,14 @@ impl DataPath {
         Self { steps: self.steps[..length].into() }
     }
 
-    /// Whether `other` is this place or lies below it.
+    /// Whether `other` is this place or lies below it. A list as a whole contains its entries.
     pub fn contains(&self, other: &Self) -> bool {
-        other.steps.starts_with(&self.steps)
+        let Some((last, above)) = self.steps.split_last() else { return true };
+        other.steps.starts_with(above)
+            && other
+                .steps
+                .get(above.len())
+                .is_some_and(|step| step.node == last.node && (last.key.is_none() || step.key == last.key))
     }
 
     /// For people, logs and errors: `/state/port[port-id=1/1/1]/oper-state`, keys sorted by name (PATH-034).

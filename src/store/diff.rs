@@ -25,7 +25,7 @@ pub enum Difference<'a> {
     Removed,
     /// A presence container or a list entry came to be. Its leaves follow.
     Created,
-    /// The entries of a user-ordered list stand in another order.
+    /// The entries of a user-ordered list stand in another order, or are the first ones of it.
     Reordered,
 }
 
@@ -116,6 +116,10 @@ impl<'a> Walk<'a, '_> {
                         let (before, after) = if old.is_some() { (Some(entry), None) } else { (None, Some(entry)) };
                         self.entry(node, key, below, before, after);
                     }
+                }
+                // Where there was no list, any order of the user is another one.
+                if new.is_some_and(List::is_user_ordered) {
+                    self.inside(node, None, |walk| (walk.visit)(&walk.at, Difference::Reordered));
                 }
             }
         }

@@ -51,7 +51,7 @@ pub enum EditError {
 }
 
 /// Applies one edit to the candidate.
-pub fn apply(tree: &mut Tree, schema: &Schema, edit: &Edit, time: Timestamp) -> Result<(), EditError> {
+pub(super) fn apply(tree: &mut Tree, schema: &Schema, edit: &Edit, time: Timestamp) -> Result<(), EditError> {
     match edit {
         Edit::Delete(patterns) => patterns.iter().try_for_each(|pattern| delete(tree, schema, pattern, time)),
         Edit::Replace(path, content) => put(tree, schema, path, content, Editor { schema, time, replace: true }),
@@ -97,17 +97,15 @@ pub(super) fn remove_place(tree: &mut Tree, schema: &Schema, place: &DataPath, t
 }
 
 /// Removes a place that no longer says anything: an empty non-presence container, or a mixed list entry that holds only
-/// its keys and so is neither configured nor there.
-pub(super) fn remove_if_hollow(tree: &mut Tree, schema: &Schema, place: &DataPath) {
-    let (Some(step), Some(branch)) = (place.steps().last(), tree.branch(place.steps())) else { return };
+/// its keys and so is neither configured nor there. Returns the highest place that went with it.
+pub(super) fn remove_if_hollow(tree: &mut Tree, schema: &Schema, place: &DataPath) -> Option<DataPath> {
+    let (step, branch) = (place.steps().last()?, tree.branch(place.steps())?);
     let is_key = |child: &Child| matches!(&schema.node(child.node()).kind, Kind::Leaf(leaf) if leaf.is_key);
     let hollow = match schema.node(step.node).kind {
         Kind::Container { presence } => !presence && branch.is_empty(),
         _ => schema.is_mixed(step.node) && branch.children().iter().all(is_key),
     };
-    if hollow {
-        tree.remove(schema, place);
-    }
+    if hollow { tree.remove(schema, place) } else { None }
 }
 
 fn put(
@@ -138,6 +136,10 @@ fn put(
             editor.branch(entry, Some(last.node), children);
         }
         _ => editor.child(at, last.node, content),
+    }
+    // An empty content leaves nothing on its way, except the entry it is for.
+    for length in (1..path.steps().len()).rev() {
+        remove_if_hollow(tree, schema, &DataPath::new(&path.steps()[..length]));
     }
     Ok(())
 }
@@ -185,7 +187,14 @@ impl Editor<'_> {
                 let value = if self.replace { value.clone() } else { self.with_members(at, node, value) };
                 at.put_leaf(node, Leaf::new(value, self.time));
             }
-            Content::Branch(children) => self.branch(at.container_mut(node), Some(node), children),
+            Content::Branch(children) => {
+                let inner = at.container_mut(node);
+                self.branch(inner, Some(node), children);
+                let presence = matches!(self.schema.node(node).kind, Kind::Container { presence: true });
+                if inner.is_empty() && !presence {
+                    at.remove(node);
+                }
+            }
             Content::List(entries) => self.list(at, node, entries),
         }
     }

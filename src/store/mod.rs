@@ -13,6 +13,8 @@ mod journal;
 mod select;
 mod settle;
 mod state;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod validate;
 

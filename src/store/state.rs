@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::commit::{Commit, Next, Origin, Store};
 use super::edit::remove_if_hollow;
-use super::tree::{Leaf, Tree};
+use super::tree::{Child, Leaf, Tree};
 use crate::path::DataPath;
-use crate::schema::{Kind, NodeId, Schema};
+use crate::schema::{NodeId, Schema};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -144,7 +144,15 @@ fn first_missing(tree: &Tree, path: &DataPath) -> DataPath {
         .map_or_else(|| path.clone(), |length| DataPath::new(&steps[..length]))
 }
 
+/// Removes the state at and below a place, and the entries above it of which this leaves only the keys.
 fn remove(tree: &mut Tree, schema: &Schema, path: &DataPath, touched: &mut Vec<DataPath>) {
+    remove_state(tree, schema, path, touched);
+    for length in (1..path.steps().len()).rev() {
+        touched.extend(remove_if_hollow(tree, schema, &DataPath::new(&path.steps()[..length])));
+    }
+}
+
+fn remove_state(tree: &mut Tree, schema: &Schema, path: &DataPath, touched: &mut Vec<DataPath>) {
     let Some(step) = path.steps().last() else { return };
     if !schema.node(step.node).config {
         touched.extend(tree.remove(schema, path));
@@ -155,20 +163,14 @@ fn remove(tree: &mut Tree, schema: &Schema, path: &DataPath, touched: &mut Vec<D
     let children: Vec<DataPath> = branch
         .children()
         .iter()
-        .flat_map(|child| match (child, &schema.node(child.node()).kind) {
-            (super::tree::Child::List(node, list), Kind::List(_)) => {
-                list.iter().map(|(key, _)| path.child(*node, Some(key.clone()))).collect()
-            }
-            _ => vec![path.child(child.node(), None)],
+        .flat_map(|child| match child {
+            Child::List(node, list) => list.iter().map(|(key, _)| path.child(*node, Some(key.clone()))).collect(),
+            Child::Leaf(node, _) | Child::Container(node, _) => vec![path.child(*node, None)],
         })
         .filter(|child| child.node().is_some_and(|node| !schema.node(node).config || schema.is_mixed(node)))
         .collect();
     for child in &children {
-        remove(tree, schema, child, touched);
+        remove_state(tree, schema, child, touched);
     }
-    let before = tree.exists(path);
-    remove_if_hollow(tree, schema, path);
-    if before && !tree.exists(path) {
-        touched.push(path.clone());
-    }
+    touched.extend(remove_if_hollow(tree, schema, path));
 }

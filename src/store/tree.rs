@@ -274,6 +274,11 @@ impl List {
         old.entries.diff(&self.entries)
     }
 
+    /// Whether the user orders the entries.
+    pub fn is_user_ordered(&self) -> bool {
+        self.order.is_some()
+    }
+
     /// Whether the user's order changed.
     pub fn reordered(&self, old: &Self) -> bool {
         self.order != old.order

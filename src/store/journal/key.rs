@@ -51,7 +51,7 @@ pub(super) fn push_name(out: &mut String, schema: &Schema, parent: Option<NodeId
     out.push_str(&schema.node(node).name);
 }
 
-fn push_key(out: &mut String, text: &str) {
+pub(super) fn push_key(out: &mut String, text: &str) {
     out.push('[');
     for symbol in text.chars() {
         if matches!(symbol, ']' | '\\') {

@@ -1,0 +1,256 @@
+//! Laws of edits, differences and commits.
+
+use proptest::prelude::*;
+
+use super::model::{Model, Op, ops, rules};
+use super::{Flat, at, edited, flat, loaded, only, pattern, place, schema, take};
+use crate::path::{DataPath, Pattern};
+use crate::schema::Kind;
+use crate::store::commit::{Commit, Next, Origin, Store};
+use crate::store::delta::Delta;
+use crate::store::diff::{Difference, diff};
+use crate::store::edit::Edit;
+use crate::store::state::{StateBatch, StateWriter};
+use crate::store::tree::{Leaf, Tree};
+use crate::value::Value;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Selections to look at differences through.
+const PATTERNS: &[&str] = &[
+    "/",
+    "/system",
+    "/system/clock/zone",
+    "/profile",
+    "/profile[id=p]",
+    "/profile[id=*]/port",
+    "/profile[id=q]/host/address",
+    "/rule[name=*]/action",
+    "/router[name=Base]/interface[name=*][unit=*]/mtu",
+    "/router[name=*]/area",
+    "/ports/port[name=*]/config",
+    "/ports/port[name=*]/state",
+    "/state",
+];
+
+fn edits(ops: &[Op]) -> Vec<Edit> {
+    ops.iter().map(Op::edit).collect()
+}
+
+/// One reading of a state producer.
+#[derive(Clone, Debug)]
+enum Reading {
+    Octets(&'static str, u64),
+    Gone(&'static str),
+    Sensor(&'static str, i64),
+    SensorGone(&'static str),
+}
+
+fn readings() -> impl Strategy<Value = Vec<Reading>> {
+    let port = || prop_oneof![Just("e1"), Just("e2"), Just("e3")];
+    let reading = prop_oneof![
+        4 => (port(), 0..3u64).prop_map(|(port, octets)| Reading::Octets(port, octets)),
+        1 => port().prop_map(Reading::Gone),
+        2 => (port(), 0..3i64).prop_map(|(name, value)| Reading::Sensor(name, value)),
+        1 => port().prop_map(Reading::SensorGone),
+    ];
+    proptest::collection::vec(reading, 0..4)
+}
+
+fn batch(readings: &[Reading]) -> StateBatch {
+    let mut batch = StateBatch::new();
+    let leaf = |path: &str| place(path).node().expect("a leaf");
+    for reading in readings {
+        match reading {
+            Reading::Octets(port, octets) => {
+                let at = place("/ports/port[name=e1]/config")
+                    .parent()
+                    .parent()
+                    .child(leaf("/ports/port[name=e1]"), Some([Value::text(*port)].into()));
+                let state = schema().child(at.node(), None, "state").expect("a container");
+                let octets_leaf = schema().child(Some(state), None, "octets").expect("a leaf");
+                batch.set(&at.child(state, None), vec![(octets_leaf, Value::Uint64(*octets))]);
+            }
+            Reading::Gone(port) => batch.remove(&place(&format!("/ports/port[name={port}]"))),
+            Reading::Sensor(name, digits) => {
+                let value = leaf(&format!("/state/sensor[name={name}]/value"));
+                let decimal = crate::value::Decimal { digits: *digits, scale: 2 };
+                batch.set(&place(&format!("/state/sensor[name={name}]")), vec![(value, Value::Decimal(decimal))]);
+            }
+            Reading::SensorGone(name) => batch.remove(&place(&format!("/state/sensor[name={name}]"))),
+        }
+    }
+    batch
+}
+
+/// A difference as something that can be compared and sorted.
+fn told(at: &[crate::path::Step], difference: Difference<'_>) -> (DataPath, String) {
+    match difference {
+        Difference::Leaf { node, new, old } => (DataPath::new(at).child(node, None), format!("{new:?} {old:?}")),
+        other => (DataPath::new(at), format!("{other:?}")),
+    }
+}
+
+fn differences(commit: &Commit, since: &Commit, pattern: &Pattern) -> Vec<(DataPath, String)> {
+    let mut found = Vec::new();
+    commit.differences(schema(), since, pattern, &mut |at, difference| found.push(told(at, difference)));
+    found.sort();
+    found
+}
+
+fn structural(commit: &Commit, since: &Commit, pattern: &Pattern) -> Vec<(DataPath, String)> {
+    let mut found = Vec::new();
+    diff(schema(), &since.tree, &commit.tree, pattern, &mut |at, difference| found.push(told(at, difference)));
+    found.sort();
+    found
+}
+
+/// Publishes a configuration commit the way the writer does, without vote and journal.
+fn publish(store: &Store, ops: &[Op], time: i64) -> Arc<Commit> {
+    let base = store.newest();
+    let candidate = edited(&base.tree, &edits(ops), at(time));
+    let delta = Delta::between(schema(), &base.tree, &candidate);
+    store.publish(at(time), Origin::Configuration { commit_id: 1 }, |_| Next {
+        tree: candidate,
+        places: delta.places(),
+        removes: delta.removes(),
+    })
+}
+
+fn leaves(tree: &Tree) -> BTreeMap<DataPath, Leaf> {
+    let mut found = BTreeMap::new();
+    let empty = Tree::default();
+    diff(schema(), &empty, tree, &Pattern::default(), &mut |at, difference| {
+        if let Difference::Leaf { node, new, .. } = difference {
+            found.insert(DataPath::new(at).child(node, None), new.clone());
+        }
+    });
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    /// The tree is the model, whatever the edits.
+    #[test]
+    fn tree_equals_model(rounds in proptest::collection::vec(ops(1..6), 1..6)) {
+        let mut tree = Tree::default();
+        let mut model = Model::default();
+        for (round, ops) in rounds.iter().enumerate() {
+            tree = edited(&tree, &edits(ops), at(round as i64));
+            ops.iter().for_each(|op| model.apply(op));
+            prop_assert_eq!(without_conditional_defaults(&tree), model.flat());
+            prop_assert_eq!(rules(&tree), model.rules.clone());
+        }
+    }
+
+    /// Settling keeps time and version of values that did not change and counts those that did by one (OCH-022, SET-045).
+    #[test]
+    fn settling_keeps_history(before in ops(1..12), after in ops(1..6)) {
+        let base = edited(&Tree::default(), &edits(&before), at(1));
+        let candidate = edited(&base, &edits(&after), at(2));
+        let old = leaves(&base);
+        for (place, new) in leaves(&candidate) {
+            let text = place.display(schema()).to_string();
+            match old.get(&place) {
+                Some(old) if old.value == new.value => {
+                    prop_assert_eq!((new.time, new.version()), (old.time, old.version()), "{}", text);
+                }
+                Some(old) => {
+                    prop_assert_eq!((new.time, new.version()), (at(2), old.version() + 1), "{}", text);
+                }
+                None => prop_assert_eq!((new.time, new.version()), (at(2), 1), "{}", text),
+            }
+        }
+    }
+
+    /// The difference from a to c says what the one to b and then the one to c say.
+    #[test]
+    fn differences_compose(first in ops(0..8), second in ops(0..6), third in ops(0..6)) {
+        let a = edited(&Tree::default(), &edits(&first), at(1));
+        let b = edited(&a, &edits(&second), at(2));
+        let c = edited(&b, &edits(&third), at(3));
+        let applied = |flat: &Flat, from: &Tree, to: &Tree| {
+            let mut flat = flat.clone();
+            diff(schema(), from, to, &Pattern::default(), &mut |at, difference| take(&mut flat, at, difference));
+            flat
+        };
+        let start = flat(&a);
+        let direct = applied(&start, &a, &c);
+        let stepwise = applied(&applied(&start, &a, &b), &b, &c);
+        prop_assert_eq!(&direct, &flat(&c));
+        prop_assert_eq!(&stepwise, &direct);
+    }
+
+    /// What a commit says of itself is what comparing the trees says, below every pattern.
+    #[test]
+    fn commits_tell_the_truth(rounds in proptest::collection::vec((ops(0..5), readings()), 1..5)) {
+        let store = Arc::new(Store::new(loaded().schema.clone(), edited(&Tree::default(), &[], at(0)), at(0)));
+        let state = StateWriter::new(store.clone());
+        let mut since = store.newest();
+        for (round, (ops, readings)) in rounds.iter().enumerate() {
+            let time = round as i64 + 1;
+            for writes_state in [false, true] {
+                let commit = if writes_state {
+                    state.commit(&batch(readings), at(time)).expect("only state")
+                } else {
+                    publish(&store, ops, time)
+                };
+                if commit.generation == since.generation {
+                    continue;
+                }
+                prop_assert_eq!(commit.generation, since.generation + 1);
+                for text in PATTERNS {
+                    let pattern = pattern(text);
+                    let own = differences(&commit, &since, &pattern);
+                    prop_assert_eq!(&own, &structural(&commit, &since, &pattern), "{}", text);
+                }
+                let removed = structural(&commit, &since, &Pattern::default()).iter().any(|(_, what)| what == "Removed");
+                // Something set and taken away in one batch counts too, so this goes one way only.
+                prop_assert!(commit.removals > since.removals || !removed);
+                since = commit;
+            }
+        }
+    }
+
+    /// A delta put onto a tree whose state moved on gives the same configuration and leaves the state alone.
+    #[test]
+    fn grafting_keeps_state(before in ops(0..10), first in readings(), ops in ops(1..6), later in readings()) {
+        let tree = edited(&Tree::default(), &edits(&before), at(1));
+        let store = Arc::new(Store::new(loaded().schema.clone(), tree, at(1)));
+        let state = StateWriter::new(store.clone());
+        let base = state.commit(&batch(&first), at(2)).expect("only state");
+        let candidate = edited(&base.tree, &edits(&ops), at(3));
+        let delta = Delta::between(schema(), &base.tree, &candidate);
+        let newest = state.commit(&batch(&later), at(4)).expect("only state");
+        let mut grafted = newest.tree.clone();
+        delta.graft(schema(), &mut grafted, at(3));
+        prop_assert_eq!(only(&flat(&grafted), false), only(&flat(&newest.tree), false));
+        prop_assert_eq!(configured(&grafted), configured(&candidate));
+        prop_assert_eq!(rules(&grafted), rules(&candidate));
+    }
+}
+
+/// What is in a tree, but for the defaults that a vote decides about.
+fn without_conditional_defaults(tree: &Tree) -> Flat {
+    let mut flat = flat(tree);
+    flat.retain(|place, item| !item.is_default || !place.steps().iter().any(|step| schema().node(step.node).has_when));
+    flat
+}
+
+/// Configuration without the entries that are there for their state only.
+fn configured(tree: &Tree) -> Flat {
+    let config = only(&flat(tree), true);
+    let lives = |place: &DataPath| {
+        let bare = |place: &DataPath| place.steps().last().is_some_and(|step| step.key.is_some());
+        let is_key = |place: &DataPath| {
+            place.node().is_some_and(|node| matches!(&schema().node(node).kind, Kind::Leaf(leaf) if leaf.is_key))
+        };
+        let entry = if is_key(place) { place.parent() } else { place.clone() };
+        let mixed = entry.steps().last().is_some_and(|step| schema().is_mixed(step.node));
+        !(mixed && bare(&entry))
+            || config.keys().any(|other| entry.contains(other) && !is_key(other) && *other != entry)
+    };
+    config.iter().filter(|(place, _)| lives(place)).map(|(place, item)| (place.clone(), item.clone())).collect()
+}
