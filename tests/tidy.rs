@@ -69,7 +69,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "config",
         ],
     ),
-    ("cli", &["agent", "config", "log", "aaa", "time"]),
+    ("signals", &["agent"]),
+    ("cli", &["aaa"]),
 ];
 
 const LINES_MAX: usize = 600;

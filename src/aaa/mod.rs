@@ -7,6 +7,9 @@ pub mod local;
 mod login;
 mod profile;
 
-pub use local::seal;
+#[cfg(test)]
+mod tests;
+
+pub use local::{HashError, NoSuchNode, Users, seal};
 pub use login::{Authenticator, Credentials, Fingerprint};
 pub use profile::{DefaultAction, Profile};

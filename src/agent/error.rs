@@ -1,9 +1,11 @@
 //! Why the daemon does not start.
 
-use std::net::SocketAddr;
-
+use crate::aaa::{HashError, NoSuchNode};
 use crate::config::{ConfigError, ModelTables};
+use crate::log::OpenError;
+use crate::net::{BindError, TlsError};
 use crate::path::RawPath;
+use crate::platform::{linux, sim};
 use crate::schema::LoadError;
 use crate::store::{CommitError, JournalError};
 
@@ -31,13 +33,26 @@ pub enum StartError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The port.
-    #[error("cannot listen on {address}: {source}")]
-    Bind {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The security log.
+    #[error(transparent)]
+    SecurityLog(#[from] OpenError),
+    /// The loaded models have no place for users.
+    #[error(transparent)]
+    Users(#[from] NoSuchNode),
+    /// This machine cannot be read.
+    #[error(transparent)]
+    Linux(#[from] linux::StartError),
+    /// The simulation cannot be as asked for.
+    #[error(transparent)]
+    Sim(#[from] sim::StartError),
+    /// No random numbers.
+    #[error(transparent)]
+    Random(#[from] HashError),
 }
 
 impl StartError {
@@ -56,8 +71,14 @@ impl StartError {
     /// Whether the operator's file or modules are at fault, and not the machine.
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Yang(_) | Self::Config(_) | Self::Startup { .. } | Self::Saved(_) => true,
-            Self::Journal(_) | Self::Bind { .. } => false,
+            Self::Yang(_)
+            | Self::Config(_)
+            | Self::Startup { .. }
+            | Self::Saved(_)
+            | Self::Users(_)
+            | Self::Tls(_)
+            | Self::Sim(_) => true,
+            Self::Journal(_) | Self::Bind(_) | Self::SecurityLog(_) | Self::Linux(_) | Self::Random(_) => false,
         }
     }
 }

@@ -1,29 +1,38 @@
 //! The composition root: which parts there are and how they are put together. Nothing else knows that.
 //!
-//! Invariant: everything that can fail at start fails in [`Agent::bind`], before the first task is spawned and the first
-//! peer is answered. [`Agent::run`] then ends only when it is told to, within a bounded time, with every stream closed by
-//! a status. Tests and the command line use the same two calls.
+//! Invariant: everything that can fail at start fails in [`Agent::bind`], before the first peer is answered; by then the
+//! tree holds what the platforms read. [`Agent::run`] ends only when it is told to, within a bounded time, with every
+//! stream closed by a status. Tests and the command line use the same two calls.
 
 mod datastore;
+mod element;
+mod endpoint;
 mod error;
 mod reload;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
 
 pub use error::StartError;
 
+use crate::aaa::{Authenticator, Users};
+use crate::admission::{Admission, Sessions};
 use crate::codec::Wire;
 use crate::config::Config;
+use crate::log::{SecurityLog, SecurityLogSettings};
+use crate::net::{self, Incoming, Listener, Transport};
 use crate::pb::GnmiServer;
+use crate::platform::on_change;
 use crate::rpc::gnmi::{self, Gnmi, Knobs};
-use crate::schema::NodeSet;
 use crate::time::Clock;
 use datastore::Datastore;
+use element::Element;
+use endpoint::Endpoint;
 
 /// Time that running RPCs get to end once the daemon goes down. Streams end at once; this is for unary calls and for
 /// peers that do not read.
@@ -36,25 +45,42 @@ pub struct Agent {
     /// The settings in effect; replaced by a reload.
     config: Mutex<Config>,
     clock: Clock,
-    /// Taken by `run`.
-    listener: Mutex<Option<TcpListener>>,
-    address: SocketAddr,
+    sessions: Arc<Sessions>,
+    admission: Admission,
+    element: Element,
+    endpoint: Endpoint,
+    /// Taken by `run`; none when the configuration asks for no port.
+    listener: Mutex<Option<Listener>>,
+    address: Option<SocketAddr>,
 }
 
 impl Agent {
-    /// Opens the datastore and the port.
+    /// Opens the datastore, the security log and the port.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let clock = Clock::System;
         let datastore = Datastore::open(&config, &clock)?;
-        let wanted = SocketAddr::new(config.listen.address, config.listen.port.unwrap_or(57400));
-        let unbound = |source| StartError::Bind { address: wanted, source };
-        let listener = TcpListener::bind(wanted).await.map_err(unbound)?;
-        let address = listener.local_addr().map_err(unbound)?;
-        Ok(Self { datastore, config: Mutex::new(config), clock, listener: Mutex::new(Some(listener)), address })
+        let store = &datastore.store;
+        let log = SecurityLog::open(&SecurityLogSettings {
+            path: config.security_log.path.clone().unwrap_or_else(|| config.data_dir.join("security.log")),
+            bytes: config.security_log.bytes,
+            files: config.security_log.files,
+        })?;
+        let sessions = Sessions::new(config.limits, clock.clone(), log.clone());
+        let authenticator = Authenticator::new(Users::new(store.schema())?, config.limits.password_checks)?;
+        let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
+        let endpoint = Endpoint::read(&config, store.schema(), &store.newest().tree, clock.now()).await?;
+        let listener = match endpoint.transport {
+            Ok(_) => Some(Listener::bind(endpoint.address)?),
+            Err(_) => None,
+        };
+        let address = listener.as_ref().map(Listener::local_addr);
+        let element = Element::start(&config, store, &clock).await?;
+        let (config, listener) = (Mutex::new(config), Mutex::new(listener));
+        Ok(Self { datastore, config, clock, sessions, admission, element, endpoint, listener, address })
     }
 
-    /// Where it listens; tells the port when the configuration left that to the system.
-    pub fn address(&self) -> SocketAddr {
+    /// Where it listens; tells the port when the configuration left that to the system. None when nothing is served.
+    pub fn address(&self) -> Option<SocketAddr> {
         self.address
     }
 
@@ -63,19 +89,42 @@ impl Agent {
         Datastore::check(config, &Clock::System)
     }
 
-    /// Serves until the token is cancelled. A second call returns at once.
+    /// Serves until the token is cancelled. A second call only waits for that.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let Some(listener) = self.listener.lock().ok().and_then(|mut listener| listener.take()) else { return };
-        let gnmi = self.gnmi(&shutdown);
-        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
-        let serving = tonic::transport::Server::builder()
-            .add_service(GnmiServer::new(gnmi))
+        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (listener, &self.endpoint.transport) {
+            (Some(listener), Ok(transport)) => self.serve(listener, transport, shutdown).await,
+            (_, transport) => {
+                if let Err(reason) = transport {
+                    tracing::warn!("gRPC is down: {reason}");
+                }
+                shutdown.cancelled().await;
+            }
+        }
+        self.element.stop();
+    }
+
+    async fn serve(&self, listener: Listener, transport: &Transport, shutdown: CancellationToken) {
+        let tls = matches!(transport, Transport::Tls(_));
+        tracing::info!(address = %listener.local_addr(), tls, "serving");
+        let incoming = listener.incoming(Incoming {
+            transport: transport.clone(),
+            sessions: self.sessions.clone(),
+            keepalive: self.endpoint.keepalive,
+        });
+        let service = GnmiServer::new(self.gnmi(&shutdown))
+            .accept_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Gzip)
+            .max_decoding_message_size(self.message_bytes())
+            .max_encoding_message_size(usize::MAX);
+        let serving = net::server(self.sessions.limits())
+            .layer(self.admission.clone())
+            .add_service(service)
             .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
         let too_late = async {
             shutdown.cancelled().await;
             tokio::time::sleep(SHUTDOWN_GRACE).await;
         };
-        tracing::info!(address = %self.address, "serving");
         tokio::select! {
             served = serving => match served {
                 Ok(()) => tracing::info!("stopped"),
@@ -85,10 +134,17 @@ impl Agent {
         }
     }
 
+    /// The knob of the model and the limit of the file, whichever is lower.
+    fn message_bytes(&self) -> usize {
+        let limit = self.sessions.limits().request_message_bytes;
+        self.endpoint.message_bytes.map_or(limit, |knob| knob.min(limit))
+    }
+
     fn gnmi(&self, shutdown: &CancellationToken) -> Gnmi {
         let schema = self.datastore.store.schema().clone();
-        let capable = NodeSet::of(&schema, |_| true);
-        let release = self.config.lock().map(|config| config.release.as_str().to_owned()).unwrap_or_default();
+        let capable = on_change(&schema);
+        let limits = self.sessions.limits();
+        let release = self.config.lock().unwrap_or_else(PoisonError::into_inner).release.as_str().to_owned();
         Gnmi::new(gnmi::Parts {
             store: self.datastore.store.clone(),
             config: self.datastore.config.clone(),
@@ -96,7 +152,13 @@ impl Agent {
             capable: Arc::new(capable),
             knobs: Knobs::new(&schema),
             clock: self.clock.clone(),
-            limits: gnmi::Limits { get_response_bytes: 100 << 20, subscribe_message_bytes: 2 << 20 },
+            limits: gnmi::Limits {
+                get_response_bytes: limits.get_response_bytes,
+                subscribe_message_bytes: limits.subscribe_message_bytes,
+                set_edits: limits.set_edits,
+                subscription_paths: limits.subscription_paths,
+            },
+            free_paths: Arc::new(Semaphore::new(limits.subscription_paths)),
             release,
             shutdown: shutdown.clone(),
         })

@@ -266,3 +266,6 @@ fn put_escape(out: &mut Vec<u8>, byte: u8) {
         control => drop(write!(out, "\\u{control:04x}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,20 +81,20 @@ impl PathForm {
 
 /// Decodes one path of a request. A target in it is for the caller to use or ignore (PATH-041, PATH-042).
 pub fn decode_path(path: &pb::Path) -> Result<RawPath, PathDecodeError> {
-    let elems: Vec<RawElem> = path.elem.iter().map(from_elem).collect();
     #[expect(deprecated, reason = "the form of paths that old collectors still send (PATH-002)")]
     let texts = &path.element;
-    let elements = from_elements(texts)?;
-    let elems = match (elems.is_empty(), texts.is_empty()) {
-        (_, true) => elems,
-        (true, false) => elements,
-        (false, false) if agree(&elems, &elements) => elems,
-        (false, false) => {
-            let text = |elems| RawPath { origin: None, elems }.to_string();
-            return Err(PathDecodeError::FormsDiffer { elem: text(elems), element: text(elements) });
-        }
-    };
-    let origin = Some(&path.origin).filter(|origin| !origin.is_empty()).cloned();
+    let elem = checked(&path.origin, path.elem.iter().map(from_elem).collect())?;
+    let element = checked(&path.origin, from_elements(texts)?)?;
+    match (path.elem.is_empty(), texts.is_empty()) {
+        (_, true) => Ok(elem),
+        (true, false) => Ok(element),
+        (false, false) if agree(&elem.elems, &element.elems) => Ok(elem),
+        (false, false) => Err(PathDecodeError::FormsDiffer { elem: elem.to_string(), element: element.to_string() }),
+    }
+}
+
+fn checked(origin: &str, elems: Vec<RawElem>) -> Result<RawPath, PathTextError> {
+    let origin = Some(origin.to_owned()).filter(|origin| !origin.is_empty());
     let path = RawPath { origin, elems: without_empty_root(elems) };
     check_symbols(&path)?;
     check_length(&path)?;
@@ -200,29 +200,37 @@ pub fn encode_path(schema: &Schema, steps: &[Step], form: PathForm) -> pb::Path 
 }
 
 fn to_elem(schema: &Schema, step: &Step) -> pb::PathElem {
-    let key = step.key.iter().flat_map(|key| sorted_keys(schema, step.node, key));
-    pb::PathElem {
-        name: schema.node(step.node).name.to_string(),
-        key: key.map(|(leaf, value)| (schema.node(leaf).name.to_string(), value.key_text())).collect(),
+    let mut elem = pb::PathElem { name: schema.node(step.node).name.to_string(), ..Default::default() };
+    if let Some(key) = &step.key {
+        each_key(schema, step.node, key, |leaf, value| {
+            elem.key.insert(schema.node(leaf).name.to_string(), value.key_text());
+        });
     }
+    elem
 }
 
 /// One element as text, keys sorted by name (PATH-034).
 fn element_text(schema: &Schema, step: &Step) -> String {
     let mut text = schema.node(step.node).name.to_string();
-    for (leaf, value) in step.key.iter().flat_map(|key| sorted_keys(schema, step.node, key)) {
-        // Writing to a String cannot fail.
-        let _ = write_key(&mut text, &schema.node(leaf).name, &value.key_text());
+    if let Some(key) = &step.key {
+        each_key(schema, step.node, key, |leaf, value| {
+            // Writing to a String cannot fail.
+            let _ = write_key(&mut text, &schema.node(leaf).name, &value.key_text());
+        });
     }
     text
 }
 
-/// Key leaves and values of an entry, sorted by name, the order in which prost writes a map too. A keyless list has
-/// none.
-fn sorted_keys<'a>(schema: &Schema, list: NodeId, key: &'a ListKey) -> Vec<(NodeId, &'a Value)> {
-    let mut keys: Vec<_> = schema.node(list).keys().iter().copied().zip(key.iter()).collect();
+/// Tells `visit` key leaves and values of an entry, sorted by name, the order in which prost writes a map too. A keyless
+/// list has none.
+fn each_key<'a>(schema: &Schema, list: NodeId, key: &'a ListKey, mut visit: impl FnMut(NodeId, &'a Value)) {
+    let leaves = schema.node(list).keys();
+    if let ([leaf], [value]) = (leaves, &**key) {
+        return visit(*leaf, value);
+    }
+    let mut keys: Vec<_> = leaves.iter().copied().zip(key.iter()).collect();
     keys.sort_by(|(left, _), (right, _)| schema.node(*left).name.cmp(&schema.node(*right).name));
-    keys
+    keys.into_iter().for_each(|(leaf, value)| visit(leaf, value));
 }
 
 impl Wire {
@@ -232,12 +240,12 @@ impl Wire {
             (PathForm::Elem, None) => out.extend_from_slice(self.names.elem(step.node)),
             (PathForm::Elem, Some(key)) => put_nested(out, PATH_ELEM, |out| {
                 out.extend_from_slice(self.names.name(step.node));
-                for (leaf, value) in sorted_keys(&self.schema, step.node, key) {
+                each_key(&self.schema, step.node, key, |leaf, value| {
                     put_nested(out, ELEM_KEY, |out| {
                         out.extend_from_slice(self.names.name(leaf));
                         put_nested(out, ENTRY_VALUE, |out| put_key_text(out, value));
                     });
-                }
+                });
             }),
             (PathForm::Element, _) => {
                 put_bytes(out, PATH_ELEMENT, element_text(&self.schema, step).as_bytes());
@@ -265,3 +273,6 @@ fn put_key_text(out: &mut Vec<u8>, value: &Value) {
         (other, _) => drop(write!(out, "{other}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

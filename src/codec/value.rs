@@ -104,3 +104,6 @@ pub(super) fn foreign_module<'a>(schema: &Schema, node: NodeId, identity: &'a Id
     let home = &schema.module(schema.node(node).module).name;
     Some(&*identity.module).filter(|module| *module != &**home)
 }
+
+#[cfg(test)]
+mod tests;

@@ -294,3 +294,6 @@ fn printable(data: &Data) -> toml::Value {
         Data::Bool(value) => (*value).into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

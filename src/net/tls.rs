@@ -13,7 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, SanType,
+};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -118,20 +121,23 @@ impl Identity {
     }
 
     /// The certificate kept as `cert.pem` and `key.pem` in a directory; made there when there is none yet, for
-    /// `localhost`, the host's name, the loopback addresses and the addresses given.
+    /// `localhost`, the host's name, the loopback addresses and the addresses given. An authority of its own signs it,
+    /// kept as `ca.pem` for clients to trust (some take nothing but an authority); its key is thrown away.
     ///
     /// # Errors
     ///
     /// [`TlsError`] when it can be neither read nor made.
     pub fn self_signed(directory: &Path, addresses: &[IpAddr], now: Timestamp) -> Result<Self, TlsError> {
         let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
-        // The certificate is written last, so when it is there both are.
+        // The certificate is written last, so when it is there all are.
         if !certificate.exists() {
             let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+            let authority = CertifiedIssuer::self_signed(authority_params(&host, now), KeyPair::generate()?)?;
             let pair = KeyPair::generate()?;
-            let made = certificate_params(&host, addresses, now)?.self_signed(&pair)?;
+            let made = certificate_params(&host, addresses, now)?.signed_by(&pair, &authority)?;
             write(directory, &key, &pair.serialize_pem(), 0o600)?;
-            write(directory, &certificate, &made.pem(), 0o644)?;
+            write(directory, &directory.join("ca.pem"), &authority.pem(), 0o644)?;
+            write(directory, &certificate, &(made.pem() + &authority.pem()), 0o644)?;
         }
         Self::from_files(&certificate, &key)
     }
@@ -178,13 +184,26 @@ fn certificate_params(host: &str, addresses: &[IpAddr], now: Timestamp) -> Resul
     named.sort();
     named.dedup();
     params.subject_alt_names.extend(named.into_iter().map(SanType::IpAddress));
+    set_validity(&mut params, now);
+    Ok(params)
+}
+
+fn authority_params(host: &str, now: Timestamp) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, format!("{host} self-signed authority"));
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    set_validity(&mut params, now);
+    params
+}
+
+fn set_validity(params: &mut CertificateParams, now: Timestamp) {
     let time = |at: Timestamp| time::OffsetDateTime::from_unix_timestamp_nanos(at.nanos().into()).ok();
     if let (Some(from), Some(until)) = (time(now), time(now.plus(SELF_SIGNED_VALIDITY))) {
         // Clients whose clocks are a little behind trust it too.
         params.not_before = from - Duration::from_secs(3600);
         params.not_after = until;
     }
-    Ok(params)
 }
 
 /// Writes a file whole or not at all, with its rights from the start.

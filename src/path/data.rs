@@ -62,9 +62,10 @@ impl DataPath {
     pub fn contains(&self, other: &Self) -> bool {
         let Some((last, above)) = self.steps.split_last() else { return true };
         other.steps.starts_with(above)
-            && other.steps.get(above.len()).is_some_and(|step| {
-                step.node == last.node && (last.key.is_none() || step.key == last.key)
-            })
+            && other
+                .steps
+                .get(above.len())
+                .is_some_and(|step| step.node == last.node && (last.key.is_none() || step.key == last.key))
     }
 
     /// For people, logs and errors: `/state/port[port-id=1/1/1]/oper-state`, keys sorted by name (PATH-034).

@@ -157,7 +157,7 @@ fn unquote(value: &str) -> String {
     let mut symbols = inner.chars().peekable();
     while let Some(symbol) = symbols.next() {
         let replaced = match (symbol, symbols.peek()) {
-            ('\\', Some(&(next @ (']' | '[' | '\\' | '"' | '\'')))) => Some(next),
+            ('\\', Some(&next)) if matches!(next, ']' | '[' | '\\' | '"' | '\'') => Some(next),
             ('\\', Some('n')) => Some('\n'),
             ('\\', Some('r')) => Some('\r'),
             _ => None,

@@ -72,6 +72,17 @@ pub(super) fn get_too_large(limit_bytes: usize) -> Status {
     minor(Code::ResourceExhausted, 2209, text)
 }
 
+/// More paths than may be subscribed to at the same time (LIM-005).
+pub(super) fn too_many_paths(asked: usize, used: usize, limit: usize) -> Status {
+    let text = format_args!("{asked} more paths would pass the limit of {limit} subscribed paths, {used} are in use");
+    minor(Code::ResourceExhausted, 2213, text)
+}
+
+/// More operations than one Set may hold.
+pub(super) fn too_many_edits(operations: usize, limit: usize) -> Status {
+    minor(Code::ResourceExhausted, 2214, format_args!("{operations} operations pass the limit of {limit} in one Set"))
+}
+
 /// A service that is administratively down.
 pub(super) fn disabled(service: &str, knob: &str) -> Status {
     minor(Code::Unimplemented, 2210, format_args!("{service} is disabled - {knob}"))
@@ -115,6 +126,12 @@ pub(super) fn set(error: &SetError) -> Status {
         SetErrorKind::Unsupported { .. } => (Code::Unimplemented, 2204),
     };
     minor(code, number, format_args!("{error} - gRPC: {}", error.operation))
+}
+
+/// A change by a user who may only read (AUTH-028).
+pub(super) fn read_only(user: &str, paths: &str) -> Status {
+    let text = format_args!("Permission denied - unauthorized use of '{paths}' - user '{user}' may only read");
+    minor(Code::PermissionDenied, 2020, text)
 }
 
 /// A commit that was refused. `origins` names the operation behind each edit.

@@ -51,7 +51,7 @@ pub enum EditError {
 }
 
 /// Applies one edit to the candidate.
-pub fn apply(tree: &mut Tree, schema: &Schema, edit: &Edit, time: Timestamp) -> Result<(), EditError> {
+pub(super) fn apply(tree: &mut Tree, schema: &Schema, edit: &Edit, time: Timestamp) -> Result<(), EditError> {
     match edit {
         Edit::Delete(patterns) => patterns.iter().try_for_each(|pattern| delete(tree, schema, pattern, time)),
         Edit::Replace(path, content) => put(tree, schema, path, content, Editor { schema, time, replace: true }),

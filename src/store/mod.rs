@@ -13,10 +13,10 @@ mod journal;
 mod select;
 mod settle;
 mod state;
-mod tree;
-mod validate;
 #[cfg(test)]
 mod tests;
+mod tree;
+mod validate;
 
 pub use commit::{Commit, Origin, Store};
 pub use config::{Author, CommitError, Committed, ConfigWriter, prepare};

@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 use crate::value::Value;
 
 /// Settles `candidate`, which came from `base` by edits. Defaults under a `when` are left to the vote on constraints.
-pub fn settle(schema: &Schema, base: &Tree, candidate: &mut Tree, time: Timestamp) {
+pub(super) fn settle(schema: &Schema, base: &Tree, candidate: &mut Tree, time: Timestamp) {
     let base = if base.root().is_empty() { None } else { Some(&**base.root()) };
     Settling { schema, time }.branch(None, base, candidate.root_mut(), false);
 }
@@ -47,9 +47,7 @@ pub(super) fn is_configured(schema: &Schema, branch: &Branch) -> bool {
         let node = schema.node(child.node());
         node.config
             && match child {
-                Child::Leaf(_, leaf) => {
-                    !leaf.is_default() && !matches!(&node.kind, Kind::Leaf(leaf) if leaf.is_key)
-                }
+                Child::Leaf(_, leaf) => !leaf.is_default() && !matches!(&node.kind, Kind::Leaf(leaf) if leaf.is_key),
                 Child::Container(id, inner) => {
                     let presence = matches!(node.kind, Kind::Container { presence: true });
                     (presence && !schema.is_mixed(*id)) || is_configured(schema, inner)
@@ -88,7 +86,9 @@ impl Settling<'_> {
                 }
                 false
             }
-            (Some(Child::Container(_, old)), Some(Child::Container(_, new))) if !whole && Arc::ptr_eq(old, new) => false,
+            (Some(Child::Container(_, old)), Some(Child::Container(_, new))) if !whole && Arc::ptr_eq(old, new) => {
+                false
+            }
             (old, Some(Child::Container(_, new))) => {
                 let old = match old {
                     Some(Child::Container(_, old)) => Some(&**old),

@@ -65,10 +65,9 @@ impl<'a> Decoder<'a> {
         self.rule = rule;
         let json = parse::parse(text).map_err(|reason| self.invalid(reason))?;
         self.empty_object = matches!(&json, Json::Object(members) if members.is_empty());
-        match self.at.last().cloned() {
-            None => self.object(None, None, &json).map(Content::Branch),
-            Some(Step { node, key: Some(key) }) => self.object(Some(node), Some(&key), &json).map(Content::Branch),
-            Some(Step { node, key: None }) => self.content(node, &json),
+        match self.at.last() {
+            Some(&Step { node, key: None }) => self.content(node, &json),
+            _ => self.object(&json).map(Content::Branch),
         }
     }
 
@@ -76,21 +75,24 @@ impl<'a> Decoder<'a> {
     fn content(&mut self, id: NodeId, json: &Json) -> Result<Content, SetErrorKind> {
         self.check_config()?;
         match &self.schema.node(id).kind {
-            Kind::Container { .. } => self.object(Some(id), None, json).map(Content::Branch),
+            Kind::Container { .. } => self.object(json).map(Content::Branch),
             Kind::List(_) => self.array(id, json).map(Content::List),
-            Kind::Leaf(_) => self.json_scalar(id, json).map(Content::Leaf),
+            Kind::Leaf(_) => self.json_scalar(id, json).and_then(|value| self.fits_own_key(value)).map(Content::Leaf),
             Kind::LeafList(_) => self.json_members(id, json).map(Content::Leaf),
             Kind::Any => Err(self.unsupported("anydata")),
         }
     }
 
-    /// The members of an object. `key` is the key of the entry that the object is the content of.
-    fn object(&mut self, of: Option<NodeId>, key: Option<&ListKey>, json: &Json) -> Result<Members, SetErrorKind> {
+    /// The members of the root, or of the container or entry at the end of the way.
+    fn object(&mut self, json: &Json) -> Result<Members, SetErrorKind> {
+        let (of, in_entry) = match self.at.last() {
+            Some(step) => (Some(step.node), step.key.is_some()),
+            None => (None, false),
+        };
         let Json::Object(object) = json else {
-            let place = if key.is_some() { "A list entry" } else { "A container" };
+            let place = if in_entry { "A list entry" } else { "A container" };
             return Err(self.invalid(format!("{place} takes a JSON object, not {}", kind_of(json))));
         };
-        let keys = of.map_or(&[][..], |of| self.schema.node(of).keys());
         let mut members = Members::with_capacity(object.len());
         for (name, json) in object {
             let node = self.member(of, name)?;
@@ -98,20 +100,13 @@ impl<'a> Decoder<'a> {
             if members.iter().any(|(given, _)| *given == node) {
                 return Err(self.invalid("Member is given twice, with and without its module"));
             }
-            let content = self.content(node, json)?;
-            let fixed = keys.iter().position(|&leaf| leaf == node).and_then(|position| key?.get(position));
-            match fixed {
-                None => members.push((node, content)),
-                // The entry has its key leaves from the path; they may be repeated, not contradicted (SET-024).
-                Some(fixed) if content == Content::Leaf(fixed.clone()) => {}
-                Some(fixed) => {
-                    let key = fixed.key_text();
-                    return Err(self.invalid(format!("Key leaf contradicts the key '{key}' of the entry")));
-                }
-            }
+            members.push((node, self.content(node, json)?));
             self.at.pop();
         }
         self.check_cases(&members)?;
+        // An entry has its key leaves from its key; here they have only been compared with it.
+        let keys = of.filter(|_| in_entry).map_or(&[][..], |of| self.schema.node(of).keys());
+        members.retain(|(node, _)| !keys.contains(node));
         Ok(members)
     }
 
@@ -123,16 +118,16 @@ impl<'a> Decoder<'a> {
         };
         let found = self.schema.named(of, local);
         let refuse = |reason: String| {
-            let place = if self.at.is_empty() { String::new() } else { self.path() };
-            Err(SetErrorKind::Value { path: format!("{place}/{name}"), reason })
+            let above = if self.at.is_empty() { String::new() } else { self.path() };
+            Err(SetErrorKind::Value { path: format!("{above}/{}", parse::shown(name)), reason })
         };
         match (self.schema.child(of, module, local), module) {
             (Some(node), None) if found.len() > 1 && self.is_foreign(of, node) => {
-                refuse(format!("Name is ambiguous, state its module: {}", self.modules_of(found)))
+                refuse(format!("Element is ambiguous, state its module: {}", self.modules_of(found)))
             }
             (Some(node), _) => Ok(node),
-            (None, Some(module)) if !found.is_empty() => {
-                refuse(format!("Unknown element, '{local}' is in module {}, not {module}", self.modules_of(found)))
+            (None, Some(_)) if !found.is_empty() => {
+                refuse(format!("Unknown element, '{local}' is in module {}", self.modules_of(found)))
             }
             // SET-028
             (None, _) => refuse("Unknown element".to_owned()),
@@ -165,7 +160,7 @@ impl<'a> Decoder<'a> {
             if !given.insert(key.clone()) {
                 return Err(self.invalid("Entry is given twice"));
             }
-            let members = self.object(Some(list), Some(&key), element)?;
+            let members = self.object(element)?;
             entries.push((key, members));
             self.at.pop();
             self.at.extend(step);
@@ -271,7 +266,7 @@ impl<'a> Decoder<'a> {
             .map_err(|error| self.invalid(format!("Invalid element value: {error}")))
     }
 
-    /// A key leaf that is written by its own path has the value the path says (SET-024).
+    /// A key leaf may be repeated, by its own path or in the value of its entry, but not contradicted (SET-024).
     fn fits_own_key(&self, value: Value) -> Result<Value, SetErrorKind> {
         let [.., entry, leaf] = &*self.at else { return Ok(value) };
         let position = self.schema.node(entry.node).keys().iter().position(|&key| key == leaf.node);

@@ -10,10 +10,12 @@ mod subscribe;
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
 pub use knobs::Knobs;
 
+use crate::admission::Caller;
 use crate::codec::Wire;
 use crate::path::{Resolver, Views};
 use crate::pb::gnmi as pb;
@@ -44,6 +46,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Limits.
     pub limits: Limits,
+    /// A permit for each path that may still be subscribed to (LIM-005 to LIM-007).
+    pub free_paths: Arc<Semaphore>,
     /// Release string, which is also the version of the Nokia models (C-06).
     pub release: String,
     /// Ends every subscription when the daemon goes down.
@@ -57,6 +61,10 @@ pub struct Limits {
     pub get_response_bytes: usize,
     /// Bytes of one SubscribeResponse (SUB-018).
     pub subscribe_message_bytes: usize,
+    /// Operations in one Set.
+    pub set_edits: usize,
+    /// Paths over all subscriptions (LIM-005).
+    pub subscription_paths: usize,
 }
 
 impl Gnmi {
@@ -95,7 +103,12 @@ impl crate::pb::GnmiService for Gnmi {
 
     async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
         self.served()?;
-        self.get(&request.into_inner()).map(Response::new)
+        let caller = request.extensions().get::<Arc<Caller>>().cloned();
+        let request = request.into_inner();
+        if let Some(caller) = caller {
+            caller.about(request::summary(request.prefix.as_ref(), &request.path));
+        }
+        self.get(&request).map(Response::new)
     }
 
     async fn set(&self, request: Request<pb::SetRequest>) -> Result<Response<pb::SetResponse>, Status> {

@@ -33,3 +33,23 @@ impl Paths {
         })
     }
 }
+
+/// Paths shown of a request in the security log; the rest is counted.
+const SUMMARY_PATHS: usize = 4;
+
+/// What a request is about, in one line for the security log.
+pub(super) fn summary<'a>(prefix: Option<&pb::Path>, paths: impl IntoIterator<Item = &'a pb::Path>) -> String {
+    let front = prefix.and_then(|prefix| decode_path(prefix).ok()).unwrap_or_default();
+    let mut shown = Vec::new();
+    let mut more = 0usize;
+    for path in paths {
+        match decode_path(path) {
+            Ok(path) if shown.len() < SUMMARY_PATHS => shown.push(front.join(&path).to_string()),
+            _ => more += 1,
+        }
+    }
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    shown.join(" ")
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Status};
 
+use super::request::summary;
 use super::{Gnmi, extensions};
 use crate::aaa;
 use crate::admission::Caller;
@@ -15,9 +16,22 @@ use crate::store::Author;
 impl Gnmi {
     /// Answers a Set.
     pub(super) async fn set(&self, request: Request<pb::SetRequest>) -> Result<pb::SetResponse, Status> {
-        let author = author(&request);
+        let caller = request.extensions().get::<Arc<Caller>>().cloned();
         let request = request.into_inner();
+        let author = author(caller.as_deref());
+        if let Some(caller) = &caller {
+            caller.about(summary(request.prefix.as_ref(), paths_of(&request)));
+        }
+        let operations = request.delete.len() + request.replace.len() + request.update.len();
+        if operations > self.parts.limits.set_edits {
+            return Err(status::too_many_edits(operations, self.parts.limits.set_edits));
+        }
         extensions::of_set(&request.extension)?;
+        // Judged after decoding of the paths, so that the refusal can name what the user may not touch (AUTH-028).
+        if let Some(caller) = caller.filter(|caller| !caller.rights.may_write()) {
+            let asked = summary(request.prefix.as_ref(), paths_of(&request));
+            return Err(status::read_only(&caller.user, &asked));
+        }
         let operations = {
             let tree = &self.parts.store.newest().tree;
             decode_set(&request, &self.resolver(tree)).map_err(|error| status::set(&error))?
@@ -49,10 +63,15 @@ impl Gnmi {
     }
 }
 
-fn author<T>(request: &Request<T>) -> Author {
-    request.extensions().get::<Arc<Caller>>().map_or_else(Author::default, |caller| Author {
+fn author(caller: Option<&Caller>) -> Author {
+    caller.map_or_else(Author::default, |caller| Author {
         user: caller.user.clone(),
         source: caller.session.peer().to_string(),
         session: caller.session.id(),
     })
+}
+
+fn paths_of(request: &pb::SetRequest) -> impl Iterator<Item = &pb::Path> {
+    let written = request.replace.iter().chain(&request.update).filter_map(|update| update.path.as_ref());
+    request.delete.iter().chain(written)
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Request, Status, Streaming};
 
-use super::request::Paths;
+use super::request::{Paths, summary};
 use super::{Gnmi, extensions};
 use crate::admission::Caller;
 use crate::codec::{Encoded, Encoder, Encoding, Grouping};
@@ -26,21 +27,35 @@ impl Gnmi {
         &self,
         request: Request<Streaming<pb::SubscribeRequest>>,
     ) -> Result<Subscription, Status> {
-        let user_changed = request.extensions().get::<Arc<Caller>>().map(|caller| caller.user_changed());
+        let caller = request.extensions().get::<Arc<Caller>>().cloned();
         let mut inbound = request.into_inner();
         let first =
             inbound.message().await?.ok_or_else(|| status::message_order("Stream ended without a subscription"))?;
         let Some(Kind::Subscribe(list)) = first.request else {
             return Err(status::message_order("No subscription exists yet: the first message must hold one"));
         };
+        if let Some(caller) = &caller {
+            caller.about(about(&list));
+        }
         let depth = extensions::depth(&first.extension)?;
         let (plan, encoder) = self.plan(&list, depth)?;
         let parts = &self.parts;
+        let paths = self.paths_permit(plan.paths.len())?;
         let mode = plan.mode;
         let feed = Feed::new(parts.store.clone(), Arc::new(plan), parts.capable.clone(), encoder, parts.clock.clone());
         let shutdown = Box::pin(parts.shutdown.clone().cancelled_owned());
-        let user_changed = user_changed.map(|token| Box::pin(token.cancelled_owned()));
-        Ok(Subscription { feed, inbound: Some(inbound), mode, shutdown, user_changed, ended: false })
+        let user_changed = caller.map(|caller| Box::pin(caller.user_changed().cancelled_owned()));
+        Ok(Subscription { feed, inbound: Some(inbound), mode, shutdown, user_changed, ended: false, _paths: paths })
+    }
+
+    /// Counts the paths of a subscription for as long as it lives. A wildcard path is one path (LIM-006).
+    fn paths_permit(&self, asked: usize) -> Result<OwnedSemaphorePermit, Status> {
+        let limit = self.parts.limits.subscription_paths;
+        let free = self.parts.free_paths.available_permits();
+        u32::try_from(asked)
+            .ok()
+            .and_then(|asked| self.parts.free_paths.clone().try_acquire_many_owned(asked).ok())
+            .ok_or_else(|| status::too_many_paths(asked, limit.saturating_sub(free), limit))
     }
 
     fn plan(&self, list: &pb::SubscriptionList, depth: Option<u32>) -> Result<(Plan, Encoder), Status> {
@@ -76,6 +91,11 @@ impl Gnmi {
     }
 }
 
+/// The paths, for the security log.
+fn about(list: &pb::SubscriptionList) -> String {
+    summary(list.prefix.as_ref(), list.subscription.iter().filter_map(|subscription| subscription.path.as_ref()))
+}
+
 fn path_request(asked: &pb::Subscription, path: RawPath, list: ListMode) -> Result<PathRequest, Status> {
     let mode = match pb::SubscriptionMode::try_from(asked.mode) {
         Ok(pb::SubscriptionMode::TargetDefined) => PathMode::TargetDefined,
@@ -104,6 +124,7 @@ pub struct Subscription {
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
     user_changed: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     ended: bool,
+    _paths: OwnedSemaphorePermit,
 }
 
 impl Subscription {

@@ -93,8 +93,10 @@ pub enum TypeError {
     #[error("character U+{0:04X} is not allowed in a string")]
     Character(u32),
     /// A name that is none of an enumeration.
-    #[error("not one of {names}")]
+    #[error("'{name}' is not one of {names}")]
     Enum {
+        /// The wrong one.
+        name: String,
         /// The names there are.
         names: String,
     },
@@ -110,8 +112,10 @@ pub enum TypeError {
     #[error("bit \"{0}\" is set twice")]
     BitTwice(String),
     /// Not an identity that the type allows.
-    #[error("not one of the identities {names}")]
+    #[error("'{name}' is not one of the identities {names}")]
     Identity {
+        /// The wrong one.
+        name: String,
         /// The identities there are.
         names: String,
     },
@@ -174,7 +178,10 @@ impl Type {
                 let text = text_of(input, "the name of an enumeration value")?;
                 match items.iter().find(|(name, _)| **name == *text) {
                     Some((name, _)) => Ok(Value::Enum(name.clone())),
-                    None => Err(TypeError::Enum { names: name_list(items.iter().map(|(name, _)| name)) }),
+                    None => Err(TypeError::Enum {
+                        name: text.to_owned(),
+                        names: name_list(items.iter().map(|(name, _)| name)),
+                    }),
                 }
             }
             Self::Bits(items) => bits(text_of(input, "names of bits")?, items),
@@ -291,15 +298,22 @@ fn identity(text: &str, rule: Rule, home_module: &str, known: &[Arc<Identity>]) 
     };
     match found {
         Some(identity) => Ok(Value::Identity(identity.clone())),
-        None => Err(TypeError::Identity { names: name_list(known.iter().map(|identity| &identity.name)) }),
+        None => Err(TypeError::Identity {
+            name: text.to_owned(),
+            names: name_list(known.iter().map(|identity| &identity.name)),
+        }),
     }
 }
 
-/// The first member that takes the value (RFC 7950 9.12). A form that does not fit a member is no match for it, so a
-/// JSON number finds a numeric member behind a string member (RFC 7951 6.10).
+/// The first member that takes the value (RFC 7950 9.12), where the form of the input has a say: a number goes to a
+/// numeric member behind a string member, and text that looks like a number stays text when there is a member for it
+/// (RFC 7951 6.10, ENC-040). Only when no member takes the form as RFC 7951 would write it do the other forms count
+/// that [`Rule::Lenient`] allows.
 fn union(members: &[Arc<Type>], input: Input<'_>, rule: Rule, home_module: &str) -> Result<Value, TypeError> {
+    let (natural, other): (Vec<_>, Vec<_>) =
+        members.iter().partition(|member| rule != Rule::Lenient || is_natural(member, input));
     let mut errors = Vec::new();
-    for member in members {
+    for member in natural.into_iter().chain(other) {
         match member.accept(input, rule, home_module) {
             Ok(value) => return Ok(value),
             Err(error) => {
@@ -310,6 +324,17 @@ fn union(members: &[Arc<Type>], input: Input<'_>, rule: Rule, home_module: &str)
         }
     }
     Err(TypeError::Union { members: errors })
+}
+
+/// Whether RFC 7951 would write a value of the type in the form of the input.
+fn is_natural(ty: &Type, input: Input<'_>) -> bool {
+    match (ty, input) {
+        (Type::Integer { bits, .. }, Input::Text(_)) => *bits == 64,
+        (Type::Integer { bits, .. }, Input::Number(_)) => *bits < 64,
+        (Type::Decimal { .. }, Input::Number(_)) | (Type::Empty, Input::Text(_)) => false,
+        (Type::Leafref { real, .. }, _) => is_natural(real, input),
+        _ => true,
+    }
 }
 
 fn text_of<'a>(input: Input<'a>, expected: &'static str) -> Result<&'a str, TypeError> {

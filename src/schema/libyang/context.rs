@@ -49,13 +49,13 @@ pub(in crate::schema) fn open(library: &Library, modules: &[(&str, Vec<&str>)]) 
 
 /// Frees the parsed form of all modules, which nothing needs once the compiled form has been read. It is about half
 /// of the memory of a context.
-pub(in crate::schema) fn drop_parsed(context: &mut Context) {
+pub(super) fn drop_parsed(context: &mut Context) {
     // SAFETY: exclusive access, and no view of parsed statements exists outside this module.
     unsafe { ffi::ly_ctx_free_parsed(raw(context)) };
 }
 
 /// The context as libyang knows it.
-fn raw(context: &Context) -> *mut ffi::ly_ctx {
+pub(super) fn raw(context: &Context) -> *mut ffi::ly_ctx {
     // `yang5` has no accessor for the pointer, but every module of a context (there are always internal ones) points
     // back to it.
     context.modules(false).next().map_or(ptr::null_mut(), |module| {
@@ -89,8 +89,10 @@ fn fill(context: &mut Context, modules: &[(&str, Vec<&str>)]) -> Result<(), ()> 
         context.load_module(name, None, features).map_err(|_| ())?;
     }
     for module in context.modules(true).filter(|module| !module.is_implemented()) {
+        // An identity of a module that is not implemented is no valid value (RFC 7950 5.6.5), so leaving these out would
+        // make every identityref into them useless.
         // SAFETY: the module belongs to `context`, which is alive, and nothing changes it meanwhile.
-        if unsafe { only_defines_identities(&*module.as_raw()) } {
+        if unsafe { Contents::of(&*module.as_raw()) } == Contents::Identities {
             module.set_implemented().map_err(|_| ())?;
         }
     }
@@ -101,23 +103,41 @@ fn fill(context: &mut Context, modules: &[(&str, Vec<&str>)]) -> Result<(), ()> 
     }
 }
 
-/// Whether a module that was only imported has identities and nothing that would show in the data tree. Such modules
-/// are implemented too: an identity of a module that is not implemented is no valid value (RFC 7950 5.6.5), so
-/// leaving them out would make every identityref into them useless.
-///
-/// # Safety
-///
-/// Nothing may change the module meanwhile.
-unsafe fn only_defines_identities(module: &ffi::lys_module) -> bool {
-    // SAFETY: `parsed` is null or valid until `drop_parsed`, the includes are a sized array, and a parsed submodule
-    // begins with the same fields as a parsed module.
-    unsafe {
-        let Some(parsed) = module.parsed.as_ref() else { return false };
-        !sized_array(module.identities).is_empty()
-            && is_bare(parsed)
-            && sized_array(parsed.includes).iter().all(|include| {
-                include.submodule.cast::<ffi::lysp_module>().as_ref().is_none_or(|submodule| is_bare(submodule))
+/// What a module brings, as far as it decides whether to implement and to list it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Contents {
+    /// Data, operations, or changes to other modules.
+    Nodes,
+    /// Identities and nothing of the above.
+    Identities,
+    /// Only types, groupings, features, extensions.
+    Words,
+}
+
+impl Contents {
+    /// Looks through a module that still has its parsed form.
+    ///
+    /// # Safety
+    ///
+    /// Nothing may change the module meanwhile.
+    pub(super) unsafe fn of(module: &ffi::lys_module) -> Self {
+        // SAFETY: `parsed` is null or valid until `drop_parsed`, the includes are a sized array, and a parsed submodule
+        // begins with the same fields as a parsed module.
+        let is_bare = unsafe {
+            module.parsed.as_ref().is_some_and(|parsed| {
+                let mut submodules = sized_array(parsed.includes.cast_const())
+                    .iter()
+                    .filter_map(|include| include.submodule.cast::<ffi::lysp_module>().as_ref());
+                is_bare(parsed) && submodules.all(is_bare)
             })
+        };
+        // SAFETY: a sized array that lives as long as the module.
+        let has_identities = unsafe { !sized_array(module.identities.cast_const()).is_empty() };
+        match (is_bare, has_identities) {
+            (false, _) => Self::Nodes,
+            (true, true) => Self::Identities,
+            (true, false) => Self::Words,
+        }
     }
 }
 
@@ -131,7 +151,7 @@ fn is_bare(parsed: &ffi::lysp_module) -> bool {
 }
 
 /// All errors stored for this thread, oldest first, cleared afterwards.
-fn complaints(context: &Context) -> Complaints {
+pub(super) fn complaints(context: &Context) -> Complaints {
     let mut found = VecDeque::new();
     // SAFETY: the list is valid until the next libyang call of this thread; all texts are copied out.
     unsafe {
@@ -161,13 +181,13 @@ impl Complaints {
 }
 
 /// While it lives, libyang keeps every error of this thread instead of only the last.
-struct KeepErrors {
+pub(super) struct KeepErrors {
     options: *mut u32,
     before: *mut u32,
 }
 
 impl KeepErrors {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let options = Box::into_raw(Box::new(ffi::LY_LOSTORE));
         // SAFETY: libyang reads through the pointer on this thread until `drop` hands the old one back; the raw
         // pointers keep this type on its thread.

@@ -45,11 +45,7 @@ impl Library {
             }
         }
         let tests = if sources.test_modules { embedded::TEST_MODULES } else { &[] };
-        let embedded = embedded::MODULES
-            .iter()
-            .chain(tests)
-            .map(|&(file, text)| (file.rsplit_once('/').map_or(file, |(_, name)| name), text))
-            .collect();
+        let embedded = embedded::MODULES.iter().chain(tests).copied().collect();
         Ok(Self { files, embedded, unread: RefCell::new(None) })
     }
 

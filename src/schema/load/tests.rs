@@ -1,3 +1,5 @@
+//! Loading the embedded modules, the public OpenConfig models, and modules that are wrong.
+
 use std::path::Path;
 use std::time::Instant;
 

@@ -1,3 +1,5 @@
+//! Patterns against texts, as tables.
+
 use super::*;
 
 #[track_caller]

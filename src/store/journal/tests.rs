@@ -155,8 +155,10 @@ proptest! {
 #[test]
 fn keeps_what_only_starts_alike() {
     let mut kept = Kept::new();
-    let all: Vec<Edit> =
-        ["1", "10", "1/0", "1]"].iter().map(|id| update(&format!("/profile[id={}]/port=1", id.replace(']', "\\]")))).collect();
+    let all: Vec<Edit> = ["1", "10", "1/0", "1]"]
+        .iter()
+        .map(|id| update(&format!("/profile[id={}]/port=1", id.replace(']', "\\]"))))
+        .collect();
     kept.commit(&all, 1);
     kept.commit(&[delete("/profile[id=1]")], 2);
     let (kept, restored) = kept.reopened();
@@ -249,7 +251,10 @@ fn names_what_does_not_fit() {
         ]
     );
     // A leaf whose type was widened or narrowed takes the same number.
-    assert_eq!(rest.leaf(crate::store::tests::place("/system/mtu").steps()).map(|leaf| &leaf.value), Some(&Value::Uint(1400)));
+    assert_eq!(
+        rest.leaf(crate::store::tests::place("/system/mtu").steps()).map(|leaf| &leaf.value),
+        Some(&Value::Uint(1400))
+    );
     assert!(error.to_string().contains("does not fit the YANG modules: /system/enabled - "), "{error}");
     assert!(error.to_string().ends_with("; and 1 more"), "{error}");
 }

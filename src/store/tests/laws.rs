@@ -64,10 +64,10 @@ fn batch(readings: &[Reading]) -> StateBatch {
     for reading in readings {
         match reading {
             Reading::Octets(port, octets) => {
-                let at = place("/ports/port[name=e1]/config").parent().parent().child(
-                    leaf("/ports/port[name=e1]"),
-                    Some([Value::text(*port)].into()),
-                );
+                let at = place("/ports/port[name=e1]/config")
+                    .parent()
+                    .parent()
+                    .child(leaf("/ports/port[name=e1]"), Some([Value::text(*port)].into()));
                 let state = schema().child(at.node(), None, "state").expect("a container");
                 let octets_leaf = schema().child(Some(state), None, "octets").expect("a leaf");
                 batch.set(&at.child(state, None), vec![(octets_leaf, Value::Uint64(*octets))]);
@@ -235,9 +235,7 @@ proptest! {
 /// What is in a tree, but for the defaults that a vote decides about.
 fn without_conditional_defaults(tree: &Tree) -> Flat {
     let mut flat = flat(tree);
-    flat.retain(|place, item| {
-        !item.is_default || !place.steps().iter().any(|step| schema().node(step.node).has_when)
-    });
+    flat.retain(|place, item| !item.is_default || !place.steps().iter().any(|step| schema().node(step.node).has_when));
     flat
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{Flat, Item, place, schema, value};
-use crate::path::{DataPath, ListKey, Pattern, PatternStep, KeyMatch, Step};
+use crate::path::{DataPath, KeyMatch, ListKey, Pattern, PatternStep, Step};
 use crate::schema::{Kind, NodeId};
 use crate::store::edit::{Content, Edit};
 use crate::store::settle::default_of;
@@ -262,7 +262,9 @@ impl Model {
                 return parent.contains(known) && step.map(|step| step.node) == at.node();
             }
             let is_key = known.parent() == *at
-                && known.node().is_some_and(|node| matches!(&schema().node(node).kind, Kind::Leaf(leaf) if leaf.is_key));
+                && known
+                    .node()
+                    .is_some_and(|node| matches!(&schema().node(node).kind, Kind::Leaf(leaf) if leaf.is_key));
             at.contains(known) && (itself || (known != at && !is_key))
         };
         self.explicit.retain(|known, _| !gone(known));

@@ -72,7 +72,7 @@ class Daemon:
     @property
     def certificate(self):
         """The self-signed certificate that a TLS lab makes on its first start."""
-        return self.data_dir / "tls" / "cert.pem"
+        return self.data_dir / "tls" / "ca.pem"
 
     @property
     def log(self):
