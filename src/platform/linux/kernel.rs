@@ -1,0 +1,164 @@
+//! What the kernel says of links and addresses, followed into the tree. Pure: messages go in, batches come out.
+//!
+//! Invariant: after [`Kernel::replace`] exactly the links of that list are known; after each [`Kernel::apply`] the link of
+//! that message is as the message says. Messages may repeat or be late: the last one of a link wins.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rtnetlink::packet_route::RouteNetlinkMessage;
+
+use super::message;
+use crate::platform::links::{Links, Seen};
+use crate::platform::map::{Datum, Gaps, Single, system};
+use crate::platform::numbering::Numbering;
+use crate::platform::reading::{Address, Counters, Ethernet, Layer, Link, Neighbours};
+use crate::platform::system::Card;
+use crate::schema::Schema;
+use crate::store::StateBatch;
+use crate::time::Timestamp;
+use crate::value::Text;
+
+/// The links of the kernel.
+pub(super) struct Kernel {
+    links: Links,
+    numbering: Numbering,
+    ethernet: Arc<BTreeMap<u32, Ethernet>>,
+    neighbours: Arc<BTreeMap<u32, Neighbours>>,
+    card: Single<Card>,
+    mda: Single<Card>,
+    /// How many ports the tree shows.
+    ports: Option<u32>,
+}
+
+/// The slots that the ports of the kernel stand in.
+const SLOT: i128 = 1;
+
+/// A list of all links, with their counters.
+pub(super) type LinkList = Vec<(Link, Option<Counters>)>;
+
+impl Kernel {
+    /// No links yet.
+    pub(super) fn new(schema: Arc<Schema>, ports: &BTreeMap<String, String>, gaps: &mut Gaps) -> Self {
+        let slot = Datum::Number(SLOT);
+        Self {
+            card: Single::new(&schema, system::CARD, std::slice::from_ref(&slot), system::CARD_FACTS, gaps),
+            mda: Single::new(&schema, system::MDA, &[slot.clone(), slot], system::MDA_FACTS, gaps),
+            links: Links::new(schema, gaps),
+            numbering: Numbering::new(ports),
+            ethernet: Arc::default(),
+            neighbours: Arc::default(),
+            ports: None,
+        }
+    }
+
+    /// One event. Says whether the state of a link may have changed, and with it how the link runs.
+    pub(super) fn apply(&mut self, message: &RouteNetlinkMessage, now: Timestamp, batch: &mut StateBatch) -> bool {
+        match message {
+            RouteNetlinkMessage::NewLink(message) => {
+                let Some((link, counters)) = message::link(message) else { return false };
+                let before = self.links.get(link.index).map(|seen| (seen.link.oper, seen.link.carrier));
+                let after = (link.oper, link.carrier);
+                self.see(link, counters, now, batch);
+                self.write_card(batch);
+                return before != Some(after);
+            }
+            RouteNetlinkMessage::DelLink(message) => {
+                if let Some((link, _)) = message::link(message) {
+                    self.forget(link.index, batch);
+                    self.write_card(batch);
+                }
+            }
+            RouteNetlinkMessage::NewAddress(message) => {
+                if let Some((index, address)) = message::address(message) {
+                    self.links.address(index, address, batch);
+                }
+            }
+            RouteNetlinkMessage::DelAddress(message) => {
+                if let Some((index, address)) = message::address(message) {
+                    self.links.drop_address(index, address.ip, batch);
+                }
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// All links as they are now. Those that are not in the list are gone.
+    pub(super) fn replace(&mut self, all: LinkList, now: Timestamp, batch: &mut StateBatch) {
+        // Places are left before others are taken: a name may have gone from one link to another.
+        let names: BTreeMap<u32, &Text> = all.iter().map(|(link, _)| (link.index, &link.name)).collect();
+        let moved = |seen: &&Seen| names.get(&seen.link.index) != Some(&&seen.link.name);
+        let moved: Vec<u32> = self.links.iter().filter(moved).map(|seen| seen.link.index).collect();
+        for index in moved {
+            if names.contains_key(&index) {
+                self.links.vacate(index, batch);
+            } else {
+                self.forget(index, batch);
+            }
+        }
+        for (link, counters) in all {
+            self.see(link, counters, now, batch);
+        }
+        self.links.complete();
+        self.write_card(batch);
+    }
+
+    /// All addresses of all links as they are now.
+    pub(super) fn replace_addresses(&mut self, mut all: BTreeMap<u32, Vec<Address>>, batch: &mut StateBatch) {
+        let indices: Vec<u32> = self.links.iter().map(|seen| seen.link.index).collect();
+        for index in indices {
+            self.links.addresses(index, all.remove(&index).unwrap_or_default(), batch);
+        }
+    }
+
+    /// How all Ethernet links run.
+    pub(super) fn run(&mut self, ethernet: Arc<BTreeMap<u32, Ethernet>>, batch: &mut StateBatch) {
+        let concerned: BTreeSet<u32> = ethernet.keys().chain(self.ethernet.keys()).copied().collect();
+        for index in concerned {
+            self.links.run(index, ethernet.get(&index).cloned().unwrap_or_default(), batch);
+        }
+        self.ethernet = ethernet;
+    }
+
+    /// How many neighbours all links have.
+    pub(super) fn meet(&mut self, neighbours: Arc<BTreeMap<u32, Neighbours>>, batch: &mut StateBatch) {
+        let indices: Vec<u32> = self.links.iter().map(|seen| seen.link.index).collect();
+        for index in indices {
+            self.links.meet(index, neighbours.get(&index).copied().unwrap_or_default(), batch);
+        }
+        self.neighbours = neighbours;
+    }
+
+    fn see(&mut self, link: Link, counters: Option<Counters>, now: Timestamp, batch: &mut StateBatch) {
+        let index = link.index;
+        let is_new = self.links.get(index).is_none();
+        let port = (link.layer != Layer::Loopback).then(|| self.numbering.port_id(index, &link.name));
+        self.links.see(link, port, now, batch);
+        if let Some(counters) = counters {
+            self.links.count(index, counters, batch);
+        }
+        if is_new {
+            // What the slow collectors know of it already they do not tell again.
+            self.links.run(index, self.ethernet.get(&index).cloned().unwrap_or_default(), batch);
+            self.neighbours.get(&index).into_iter().for_each(|&counts| self.links.meet(index, counts, batch));
+        }
+    }
+
+    fn forget(&mut self, index: u32, batch: &mut StateBatch) {
+        self.links.forget(index, batch);
+        self.numbering.release(index);
+    }
+
+    fn write_card(&mut self, batch: &mut StateBatch) {
+        let ports = self.links.iter().filter(|seen| seen.port_id.is_some()).count();
+        let ports = u32::try_from(ports).unwrap_or(u32::MAX);
+        if self.ports.replace(ports) != Some(ports) {
+            self.card.write(&Card { ports }, batch);
+            self.mda.write(&Card { ports }, batch);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

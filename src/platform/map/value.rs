@@ -1,0 +1,194 @@
+//! From what was read to the value a leaf takes.
+//!
+//! Invariant: the decision what a leaf's type asks for is made once, when the leaf is looked up ([`Make::new`]); making a
+//! value is then a match and, for numbers, a range check. A datum that does not fit its leaf gives no value: the leaf is
+//! absent, never wrong.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::platform::reading::Mac;
+use crate::schema::{Input, NodeId, Range, Rule, Schema, Type};
+use crate::time::Timestamp;
+use crate::value::{Decimal, Identity, Text, Value};
+
+/// One thing read, not yet of any YANG type.
+#[derive(Clone, Debug)]
+pub(crate) enum Datum<'r> {
+    /// A counter: it wraps where the leaf has 32 bits, as RFC 6991 has it.
+    Count(u64),
+    /// A number that is not a counter.
+    Number(i128),
+    /// A fraction: digits and how many of them stand behind the point.
+    Fraction(i64, u8),
+    /// A boolean.
+    Flag(bool),
+    /// A text, enum name or identity name.
+    Text(Cow<'r, str>),
+    /// A text that is kept anyway, shared instead of copied.
+    Shared(&'r Text),
+    /// A moment: text for a `date-and-time`, nanoseconds since 1970 for a number.
+    Time(Timestamp),
+    /// A link address.
+    Mac(Mac),
+    /// An IP address.
+    Address(IpAddr),
+    /// Members of a leaf-list.
+    Texts(&'r [Text]),
+}
+
+impl Datum<'_> {
+    /// A fraction in hundredths.
+    pub(crate) fn hundredths(number: i64) -> Datum<'static> {
+        Datum::Fraction(number, 2)
+    }
+
+    /// A fraction in thousandths.
+    pub(crate) fn thousandths(number: i64) -> Datum<'static> {
+        Datum::Fraction(number, 3)
+    }
+
+    /// A name fixed in this program.
+    pub(crate) fn word(word: &'static str) -> Datum<'static> {
+        Datum::Text(Cow::Borrowed(word))
+    }
+
+    fn into_text(self) -> Option<Text> {
+        Some(match self {
+            Self::Text(text) => text.into(),
+            Self::Shared(text) => text.clone(),
+            Self::Time(time) => time.to_string().into(),
+            Self::Mac([a, b, c, d, e, f]) => format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}").into(),
+            Self::Address(address) => address.to_string().into(),
+            Self::Count(count) => count.to_string().into(),
+            Self::Number(number) => number.to_string().into(),
+            Self::Flag(flag) => flag.to_string().into(),
+            Self::Fraction(..) | Self::Texts(_) => return None,
+        })
+    }
+}
+
+/// How to make values for one leaf.
+#[derive(Debug)]
+pub(crate) enum Make {
+    Integer {
+        bits: u8,
+        signed: bool,
+        ranges: Box<[Range<i128>]>,
+    },
+    Decimal {
+        scale: u8,
+        ranges: Box<[Range<i64>]>,
+    },
+    Bool,
+    Enum(Box<[Text]>),
+    Identity(Box<[Arc<Identity>]>),
+    /// Everything else by way of text, under the rules of the type. Only for leaves that change rarely.
+    Checked {
+        ty: Arc<Type>,
+        home: Text,
+    },
+    /// A leaf-list of such texts.
+    List {
+        ty: Arc<Type>,
+        home: Text,
+    },
+}
+
+impl Make {
+    /// What the type of a leaf or leaf-list asks for; none when the node is neither.
+    pub(crate) fn new(schema: &Schema, node: NodeId) -> Option<Self> {
+        let data = schema.node(node);
+        let ty = data.ty()?.clone();
+        let home = schema.module(data.module).name.clone();
+        if matches!(data.kind, crate::schema::Kind::LeafList(_)) {
+            return Some(Self::List { ty, home });
+        }
+        Some(Self::of(&ty, home))
+    }
+
+    fn of(ty: &Arc<Type>, home: Text) -> Self {
+        match &**ty {
+            Type::Leafref { real, .. } => Self::of(real, home),
+            Type::Integer { bits, signed, ranges } => {
+                Self::Integer { bits: *bits, signed: *signed, ranges: ranges.clone() }
+            }
+            Type::Decimal { scale, ranges } => Self::Decimal { scale: *scale, ranges: ranges.clone() },
+            Type::Bool => Self::Bool,
+            Type::Enum(names) => Self::Enum(names.iter().map(|(name, _)| name.clone()).collect()),
+            Type::Identity(identities) => Self::Identity(identities.clone()),
+            Type::Union(members) if members.iter().all(|member| matches!(**member, Type::Identity(_))) => {
+                let identities = members.iter().flat_map(|member| match &**member {
+                    Type::Identity(identities) => identities.iter().cloned(),
+                    _ => [].iter().cloned(),
+                });
+                Self::Identity(identities.collect())
+            }
+            _ => Self::Checked { ty: ty.clone(), home },
+        }
+    }
+
+    /// The value, when the datum fits.
+    pub(crate) fn value(&self, datum: Datum<'_>) -> Option<Value> {
+        match self {
+            Self::Integer { bits, signed, ranges } => integer(*bits, *signed, ranges, datum),
+            Self::Decimal { scale, ranges } => decimal(*scale, ranges, datum),
+            Self::Bool => match datum {
+                Datum::Flag(flag) => Some(Value::Bool(flag)),
+                _ => None,
+            },
+            Self::Enum(names) => {
+                let text = datum.into_text()?;
+                names.iter().find(|name| **name == text).cloned().map(Value::Enum)
+            }
+            Self::Identity(identities) => {
+                let text = datum.into_text()?;
+                identities.iter().find(|identity| identity.name == text).cloned().map(Value::Identity)
+            }
+            Self::Checked { ty, home } => {
+                let text = datum.into_text()?;
+                ty.accept(Input::Text(&text), Rule::Text, home).ok()
+            }
+            Self::List { ty, home } => {
+                let Datum::Texts(texts) = datum else { return None };
+                let accept = |text: &Text| ty.accept(Input::Text(text), Rule::Text, home).ok();
+                texts.iter().map(accept).collect::<Option<Arc<[Value]>>>().map(Value::List)
+            }
+        }
+    }
+}
+
+fn integer(bits: u8, signed: bool, ranges: &[Range<i128>], datum: Datum<'_>) -> Option<Value> {
+    let number = match datum {
+        Datum::Count(count) if bits <= 32 => i128::from(count & u64::from(u32::MAX)),
+        Datum::Count(count) => i128::from(count),
+        Datum::Number(number) => number,
+        Datum::Time(time) => i128::from(time.nanos()),
+        _ => return None,
+    };
+    if !ranges.iter().any(|range| (range.min..=range.max).contains(&number)) {
+        return None;
+    }
+    match (signed, bits) {
+        (false, 64) => number.try_into().ok().map(Value::Uint64),
+        (false, _) => number.try_into().ok().map(Value::Uint),
+        (true, 64) => number.try_into().ok().map(Value::Int64),
+        (true, _) => number.try_into().ok().map(Value::Int),
+    }
+}
+
+fn decimal(scale: u8, ranges: &[Range<i64>], datum: Datum<'_>) -> Option<Value> {
+    let (digits, had) = match datum {
+        Datum::Fraction(digits, had) => (digits, had),
+        Datum::Number(number) => (i64::try_from(number).ok()?, 0),
+        _ => return None,
+    };
+    let power = |digits: u8| 10i64.checked_pow(digits.into());
+    let digits = match scale.checked_sub(had) {
+        Some(more) => digits.checked_mul(power(more)?)?,
+        None => digits / power(had - scale)?,
+    };
+    let allowed = ranges.iter().any(|range| (range.min..=range.max).contains(&digits));
+    allowed.then_some(Value::Decimal(Decimal { digits, scale }))
+}
