@@ -1,3 +1,5 @@
+//! Constraints on a small model: what they look at, single verdicts, and whole runs against libyang's own validation.
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
