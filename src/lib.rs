@@ -7,7 +7,7 @@
 //!
 //! - words: [`time`], [`value`], [`schema`] (YANG, compiled), [`path`]
 //! - state: [`store`] (the tree, commits, constraints, the journal)
-//! - behaviour: [`telemetry`] (subscriptions), [`aaa`] (users and profiles), `platform` (the element itself)
+//! - behaviour: [`telemetry`] (subscriptions), [`aaa`] (users and profiles), [`platform`] (the element itself)
 //! - rim: [`pb`] (wire messages), [`codec`] (between wire and words), [`feed`] (a subscription as a stream), [`net`]
 //!   (listener, TLS), [`admission`] (sessions, channels, who may do what)
 //! - services: [`rpc`]

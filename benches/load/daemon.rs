@@ -101,7 +101,7 @@ address = "127.0.0.1"
 port = {port}
 
 [log]
-level = "warn"
+level = "error"
 
 [yang]
 test-modules = true

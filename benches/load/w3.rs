@@ -32,7 +32,7 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
     let ports = ports_for_100_000_leaves(bench).await?;
     let request = Subscribe::on_change(TOGGLED, Encoding::Proto).encode()?;
     for rate in [100, GOAL_RATE, 10_000] {
-        let unary = bare_unary(bench, 0).await?.median();
+        let unary = bare_unary(bench).await?.median();
         let (server, _) = bench.reference(&["--rate", &rate.to_string()]).await?;
         watch(bench, &server, &Bytes::new(), 1).await?.print_to(&mut table, "bare tonic, spliced leaf", rate, 1);
         drop(server);

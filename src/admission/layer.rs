@@ -95,9 +95,6 @@ impl Parts {
             if !login.rights.permits_rpc(leaf) {
                 return Err(Refusal::Rpc { rpc: leaf });
             }
-            if rpc.writes && !login.rights.may_write() {
-                return Err(Refusal::ReadOnly { rpc: leaf, user: credentials.user });
-            }
         }
         self.sessions.seat(session).map_err(Refusal::Sessions)?;
         let channel = self.channels.open(session, rpc.streams);

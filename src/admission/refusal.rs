@@ -18,8 +18,6 @@ pub(super) enum Refusal {
     NoAccess { user: String },
     #[error("Permission denied - unauthorized use of '{rpc}'")]
     Rpc { rpc: &'static str },
-    #[error("Permission denied - unauthorized use of '{rpc}' - user '{user}' may only read")]
-    ReadOnly { rpc: &'static str, user: String },
     #[error("Session limit of {} reached - held by {}", .0.limit, .0.holders.join(", "))]
     Sessions(NoSeat),
     #[error("Channel limit of {limit} reached - end another RPC first")]
@@ -35,7 +33,7 @@ impl Refusal {
     pub(super) fn status(&self) -> Status {
         let (code, severity, number) = match self {
             Self::NoCredentials | Self::Rejected => (Code::Unauthenticated, "MINOR", 2010),
-            Self::NoAccess { .. } | Self::Rpc { .. } | Self::ReadOnly { .. } => (Code::PermissionDenied, "MINOR", 2020),
+            Self::NoAccess { .. } | Self::Rpc { .. } => (Code::PermissionDenied, "MINOR", 2020),
             Self::Sessions(_) => (Code::ResourceExhausted, "MINOR", 2030),
             Self::Channels { .. } => (Code::ResourceExhausted, "MINOR", 2031),
             Self::UserChanged => (Code::Cancelled, "INFO", 2003),

@@ -5,8 +5,6 @@
 pub(super) struct Rpc {
     /// Its leaf below `grpc/rpc-authorization` of a profile; none for services that have none.
     pub(super) leaf: Option<&'static str>,
-    /// Whether it changes configuration.
-    pub(super) writes: bool,
     /// Whether the answer is a stream that may last.
     pub(super) streams: bool,
 }
@@ -15,13 +13,13 @@ impl Rpc {
     /// The RPC at an HTTP path. One that is not known here goes on to the router, which answers UNIMPLEMENTED or serves
     /// it to anybody who has logged in.
     pub(super) fn at(path: &str) -> Self {
-        let known = |leaf, writes, streams| Self { leaf: Some(leaf), writes, streams };
+        let known = |leaf, streams| Self { leaf: Some(leaf), streams };
         match path {
-            "/gnmi.gNMI/Capabilities" => known("gnmi-capabilities", false, false),
-            "/gnmi.gNMI/Get" => known("gnmi-get", false, false),
-            "/gnmi.gNMI/Set" => known("gnmi-set", true, false),
-            "/gnmi.gNMI/Subscribe" => known("gnmi-subscribe", false, true),
-            _ => Self { leaf: None, writes: false, streams: false },
+            "/gnmi.gNMI/Capabilities" => known("gnmi-capabilities", false),
+            "/gnmi.gNMI/Get" => known("gnmi-get", false),
+            "/gnmi.gNMI/Set" => known("gnmi-set", false),
+            "/gnmi.gNMI/Subscribe" => known("gnmi-subscribe", true),
+            _ => Self { leaf: None, streams: false },
         }
     }
 }

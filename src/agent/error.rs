@@ -5,6 +5,7 @@ use crate::config::{ConfigError, ModelTables};
 use crate::log::OpenError;
 use crate::net::{BindError, TlsError};
 use crate::path::RawPath;
+use crate::platform::{linux, sim};
 use crate::schema::LoadError;
 use crate::store::{CommitError, JournalError};
 
@@ -43,6 +44,15 @@ pub enum StartError {
     /// The loaded models have no place for users.
     #[error(transparent)]
     Users(#[from] NoSuchNode),
+    /// This machine cannot be read.
+    #[error(transparent)]
+    Linux(#[from] linux::StartError),
+    /// The simulation cannot be as asked for.
+    #[error(transparent)]
+    Sim(#[from] sim::StartError),
+    /// The system gives no signals.
+    #[error("signal handlers cannot be installed: {0}")]
+    Signals(std::io::Error),
     /// No random numbers.
     #[error(transparent)]
     Random(#[from] HashError),
@@ -64,10 +74,19 @@ impl StartError {
     /// Whether the operator's file or modules are at fault, and not the machine.
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Yang(_) | Self::Config(_) | Self::Startup { .. } | Self::Saved(_) | Self::Users(_) | Self::Tls(_) => {
-                true
-            }
-            Self::Journal(_) | Self::Bind(_) | Self::SecurityLog(_) | Self::Random(_) => false,
+            Self::Yang(_)
+            | Self::Config(_)
+            | Self::Startup { .. }
+            | Self::Saved(_)
+            | Self::Users(_)
+            | Self::Tls(_)
+            | Self::Sim(_) => true,
+            Self::Journal(_)
+            | Self::Bind(_)
+            | Self::SecurityLog(_)
+            | Self::Linux(_)
+            | Self::Signals(_)
+            | Self::Random(_) => false,
         }
     }
 }

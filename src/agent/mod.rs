@@ -1,10 +1,11 @@
 //! The composition root: which parts there are and how they are put together. Nothing else knows that.
 //!
-//! Invariant: everything that can fail at start fails in [`Agent::bind`], before the first task is spawned and the first
-//! peer is answered. [`Agent::run`] then ends only when it is told to, within a bounded time, with every stream closed by
-//! a status. Tests and the command line use the same two calls.
+//! Invariant: everything that can fail at start fails in [`Agent::bind`], before the first peer is answered; by then the
+//! tree holds what the platforms read. [`Agent::run`] ends only when it is told to, within a bounded time, with every
+//! stream closed by a status. Tests and the command line use the same two calls.
 
 mod datastore;
+mod element;
 mod endpoint;
 mod error;
 mod reload;
@@ -26,10 +27,11 @@ use crate::config::Config;
 use crate::log::{SecurityLog, SecurityLogSettings};
 use crate::net::{self, Incoming, Listener, Transport};
 use crate::pb::GnmiServer;
+use crate::platform::on_change;
 use crate::rpc::gnmi::{self, Gnmi, Knobs};
-use crate::schema::NodeSet;
 use crate::time::Clock;
 use datastore::Datastore;
+use element::Element;
 use endpoint::Endpoint;
 
 /// Time that running RPCs get to end once the daemon goes down. Streams end at once; this is for unary calls and for
@@ -45,6 +47,7 @@ pub struct Agent {
     clock: Clock,
     sessions: Arc<Sessions>,
     admission: Admission,
+    element: Element,
     endpoint: Endpoint,
     /// Taken by `run`; none when the configuration asks for no port.
     listener: Mutex<Option<Listener>>,
@@ -71,8 +74,9 @@ impl Agent {
             Err(_) => None,
         };
         let address = listener.as_ref().map(Listener::local_addr);
+        let element = Element::start(&config, store, &clock).await?;
         let (config, listener) = (Mutex::new(config), Mutex::new(listener));
-        Ok(Self { datastore, config, clock, sessions, admission, endpoint, listener, address })
+        Ok(Self { datastore, config, clock, sessions, admission, element, endpoint, listener, address })
     }
 
     /// Where it listens; tells the port when the configuration left that to the system. None when nothing is served.
@@ -97,6 +101,7 @@ impl Agent {
                 shutdown.cancelled().await;
             }
         }
+        self.element.stop();
     }
 
     async fn serve(&self, listener: Listener, transport: &Transport, shutdown: CancellationToken) {
@@ -137,7 +142,7 @@ impl Agent {
 
     fn gnmi(&self, shutdown: &CancellationToken) -> Gnmi {
         let schema = self.datastore.store.schema().clone();
-        let capable = NodeSet::of(&schema, |_| true);
+        let capable = on_change(&schema);
         let limits = self.sessions.limits();
         let release = self.config.lock().unwrap_or_else(PoisonError::into_inner).release.as_str().to_owned();
         Gnmi::new(gnmi::Parts {

@@ -74,12 +74,14 @@ pub enum PathError {
         reason: String,
     },
     /// Fixed and wildcard keys in one element, or some keys left out (PATH-022, PATH-024).
-    #[error("{path} - Keys of '{element}' must be all fixed or all '*'")]
+    #[error("{path} - Keys of '{element}' must be all fixed or all '*', but '{open}' is open")]
     MixedKeys {
         /// The path.
         path: String,
         /// The element.
         element: String,
+        /// The first key that is not fixed.
+        open: String,
     },
     /// `*` or `...` as a name where the release profile has none (PATH-020).
     #[error("{path} - Wildcard '{element}' as an element name is not supported")]
@@ -380,13 +382,13 @@ impl Walk<'_> {
             (Some(fixed), _) => Ok(Some(KeyMatch::Exact(Arc::from(fixed)))),
             (None, _) if open == names.len() => Ok(Some(KeyMatch::All)),
             (None, Keys::Delete) => Ok(Some(KeyMatch::Partial(values.into()))),
-            (None, Keys::Read) => Err(PathError::MixedKeys { path: self.raw.to_string(), element: elem.name.clone() }),
-            (None, Keys::Write) => {
-                let missing = values.iter().position(Option::is_none).unwrap_or(0);
-                Err(PathError::MissingKey {
-                    path: self.raw.to_string(),
-                    element: elem.name.clone(),
-                    key: schema.node(names[missing]).name.to_string(),
+            (None, keys) => {
+                let (path, element) = (self.raw.to_string(), elem.name.clone());
+                let open = values.iter().position(Option::is_none).and_then(|open| names.get(open));
+                let key = open.map_or_else(String::new, |&open| schema.node(open).name.to_string());
+                Err(match keys {
+                    Keys::Read => PathError::MixedKeys { path, element, open: key },
+                    _ => PathError::MissingKey { path, element, key },
                 })
             }
         }

@@ -199,9 +199,12 @@ impl Links {
     /// Its counters as they are now.
     pub(crate) fn count(&mut self, index: u32, counters: Counters, batch: &mut StateBatch) {
         let Some(known) = self.known.get_mut(&index) else { return };
-        if known.counters != Some(counters) {
-            known.counters = Some(counters);
-            known.write_counters(&self.tables, batch);
+        let before = known.counters.replace(counters);
+        if before == Some(counters) {
+            return;
+        }
+        for (kind, object) in &mut known.places.counters {
+            self.tables.counters[*kind].update(object, before.as_ref(), &counters, batch);
         }
     }
 

@@ -128,6 +128,12 @@ pub(super) fn set(error: &SetError) -> Status {
     minor(code, number, format_args!("{error} - gRPC: {}", error.operation))
 }
 
+/// A change by a user who may only read (AUTH-028).
+pub(super) fn read_only(user: &str, paths: &str) -> Status {
+    let text = format_args!("Permission denied - unauthorized use of '{paths}' - user '{user}' may only read");
+    minor(Code::PermissionDenied, 2020, text)
+}
+
 /// A commit that was refused. `origins` names the operation behind each edit.
 pub(super) fn commit(error: &CommitError, origins: &[OperationId]) -> Status {
     match error {

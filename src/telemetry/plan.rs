@@ -85,7 +85,7 @@ pub enum PlanError {
     /// The same path twice (SUB-005, SUB-006).
     #[error("{path} - Path is given twice in one subscription list")]
     Duplicate {
-        /// The path as given the second time.
+        /// The path that both mean.
         path: String,
     },
     /// Below the minimum (SMP-003).
@@ -138,7 +138,11 @@ impl Plan {
         for asked in &request.paths {
             let patterns = resolver.read(&asked.path)?;
             if paths.iter().any(|earlier| earlier.patterns == patterns) {
-                return Err(PlanError::Duplicate { path: asked.path.to_string() });
+                let path = match &*patterns {
+                    [only] => only.display(resolver.schema).to_string(),
+                    _ => asked.path.to_string(),
+                };
+                return Err(PlanError::Duplicate { path });
             }
             let samples = request.mode == ListMode::Stream && asked.mode != PathMode::OnChange;
             paths.push(PathPlan {

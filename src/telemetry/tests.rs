@@ -269,7 +269,7 @@ fn refuses_bad_lists() {
     let starred = bench.request("/ganymede-test:test/counters/entry[name=*]", PathMode::OnChange);
     assert_eq!(
         error(vec![keyless, starred]),
-        "/ganymede-test:test/counters/entry[name=*] - Path is given twice in one subscription list"
+        "/test/counters/entry[name=*] - Path is given twice in one subscription list"
     );
     let mut short = bench.request(C0, PathMode::Sample);
     short.sample_interval = 999_999_999;

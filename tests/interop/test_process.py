@@ -96,7 +96,7 @@ def test_print_config(tmp_path):
     "old, new, fragments",
     [
         ("address =", "adress =", ["adress", "address"]),
-        ('address = "127.0.0.1"', "address = [", []),
+        ('address = "127.0.0.1"', 'address = "127.0.0.1', []),
         ("port = 57400", 'port = "many"', ["port"]),
         ('level = "info"', 'level = "loud"', ["loud"]),
         ("[platform.linux]", "[platform.linus]", ["linus", "linux"]),

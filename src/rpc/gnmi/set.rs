@@ -20,14 +20,18 @@ impl Gnmi {
         let request = request.into_inner();
         let author = author(caller.as_deref());
         if let Some(caller) = &caller {
-            let written = request.replace.iter().chain(&request.update).filter_map(|update| update.path.as_ref());
-            caller.about(summary(request.prefix.as_ref(), request.delete.iter().chain(written)));
+            caller.about(summary(request.prefix.as_ref(), paths_of(&request)));
         }
         let operations = request.delete.len() + request.replace.len() + request.update.len();
         if operations > self.parts.limits.set_edits {
             return Err(status::too_many_edits(operations, self.parts.limits.set_edits));
         }
         extensions::of_set(&request.extension)?;
+        // Judged after decoding of the paths, so that the refusal can name what the user may not touch (AUTH-028).
+        if let Some(caller) = caller.filter(|caller| !caller.rights.may_write()) {
+            let asked = summary(request.prefix.as_ref(), paths_of(&request));
+            return Err(status::read_only(&caller.user, &asked));
+        }
         let operations = {
             let tree = &self.parts.store.newest().tree;
             decode_set(&request, &self.resolver(tree)).map_err(|error| status::set(&error))?
@@ -65,4 +69,9 @@ fn author(caller: Option<&Caller>) -> Author {
         source: caller.session.peer().to_string(),
         session: caller.session.id(),
     })
+}
+
+fn paths_of(request: &pb::SetRequest) -> impl Iterator<Item = &pb::Path> {
+    let written = request.replace.iter().chain(&request.update).filter_map(|update| update.path.as_ref());
+    request.delete.iter().chain(written)
 }

@@ -93,8 +93,10 @@ pub enum TypeError {
     #[error("character U+{0:04X} is not allowed in a string")]
     Character(u32),
     /// A name that is none of an enumeration.
-    #[error("not one of {names}")]
+    #[error("'{name}' is not one of {names}")]
     Enum {
+        /// The wrong one.
+        name: String,
         /// The names there are.
         names: String,
     },
@@ -110,8 +112,10 @@ pub enum TypeError {
     #[error("bit \"{0}\" is set twice")]
     BitTwice(String),
     /// Not an identity that the type allows.
-    #[error("not one of the identities {names}")]
+    #[error("'{name}' is not one of the identities {names}")]
     Identity {
+        /// The wrong one.
+        name: String,
         /// The identities there are.
         names: String,
     },
@@ -174,7 +178,10 @@ impl Type {
                 let text = text_of(input, "the name of an enumeration value")?;
                 match items.iter().find(|(name, _)| **name == *text) {
                     Some((name, _)) => Ok(Value::Enum(name.clone())),
-                    None => Err(TypeError::Enum { names: name_list(items.iter().map(|(name, _)| name)) }),
+                    None => Err(TypeError::Enum {
+                        name: text.to_owned(),
+                        names: name_list(items.iter().map(|(name, _)| name)),
+                    }),
                 }
             }
             Self::Bits(items) => bits(text_of(input, "names of bits")?, items),
@@ -291,7 +298,10 @@ fn identity(text: &str, rule: Rule, home_module: &str, known: &[Arc<Identity>]) 
     };
     match found {
         Some(identity) => Ok(Value::Identity(identity.clone())),
-        None => Err(TypeError::Identity { names: name_list(known.iter().map(|identity| &identity.name)) }),
+        None => Err(TypeError::Identity {
+            name: text.to_owned(),
+            names: name_list(known.iter().map(|identity| &identity.name)),
+        }),
     }
 }
 
