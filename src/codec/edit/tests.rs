@@ -224,8 +224,7 @@ fn resolves_member_names() {
     check(&kit, "/test", ietf(r#"{"ganymede-test:types":{"int8":1}}"#), "{types={int8=1}}");
     check(&kit, "/test/types", ietf(r#"{"added":1}"#), "{added=1}");
     check(&kit, "/test/types", json(r#"{"ganymede-test-ext:text":"x","text":"y"}"#), "{text=x text=y}");
-    let wrong =
-        "/test/types/nokia-conf:added - Unknown element, 'added' is in module ganymede-test-ext, not nokia-conf";
+    let wrong = "/test/types/nokia-conf:added - Unknown element, 'added' is in module ganymede-test-ext";
     check(&kit, "/test/types", ietf(r#"{"nokia-conf:added":1}"#), wrong);
     let twice = "/test/types/text - Member is given twice, with and without its module";
     check(&kit, "/test/types", json(r#"{"text":"a","ganymede-test:text":"b"}"#), twice);

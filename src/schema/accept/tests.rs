@@ -307,7 +307,7 @@ fn unions_take_the_first_member_that_fits() {
     let expected = Err("no member of the union takes it: not one of enable, disable; out of range 0..255");
     let narrow = union([integer(8, false), enumeration(), integer(8, false)]);
     check(&narrow, &[Rule::Lenient], Input::Text("300"), expected);
-    let through = Type::Leafref { target: None, real: Arc::new(narrow), require_instance: true };
+    let through = Type::Leafref { target: None, path: "../x".into(), real: Arc::new(narrow), require_instance: true };
     check(&through, &[Rule::Lenient], Input::Text("300"), expected);
 }
 
@@ -353,7 +353,7 @@ proptest! {
         let value = ty.accept(Input::Text(&text), Rule::Text, "home").map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(value.to_string(), text.clone());
         let real = Arc::new(ty);
-        let through = Type::Leafref { target: None, real: real.clone(), require_instance: true };
+        let through = Type::Leafref { target: None, path: "../x".into(), real: real.clone(), require_instance: true };
         prop_assert_eq!(through.accept(Input::Text(&text), Rule::Text, "home"), Ok(value.clone()));
         prop_assert_eq!(Type::Union([real].into()).accept(Input::Text(&text), Rule::Text, "home"), Ok(value));
     }

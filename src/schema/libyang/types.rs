@@ -45,7 +45,7 @@ pub(in crate::schema) enum TypeView<'a> {
     Binary { lengths: Vec<Range<u64>> },
     Identity { bases: Vec<IdentityView<'a>> },
     Instance { require_instance: bool },
-    Leafref { real: CompiledType<'a>, require_instance: bool },
+    Leafref { real: CompiledType<'a>, path: &'a str, require_instance: bool },
     Union(Vec<CompiledType<'a>>),
 }
 
@@ -116,6 +116,7 @@ impl<'a> CompiledType<'a> {
                     let raw = self.raw.cast::<ffi::lysc_type_leafref>();
                     TypeView::Leafref {
                         real: Self::new((*raw).realtype),
+                        path: text(ffi::lyxp_get_expr((*raw).path)),
                         require_instance: (*raw).require_instance != 0,
                     }
                 }

@@ -86,9 +86,10 @@ impl<'a> Types<'a> {
             TypeView::Binary { lengths } => Type::Binary { lengths: lengths.into() },
             TypeView::Identity { bases } => Type::Identity(self.derived(&bases, names)),
             TypeView::Instance { require_instance } => Type::Instance { require_instance },
-            TypeView::Leafref { real, require_instance } => {
+            TypeView::Leafref { real, path, require_instance } => {
                 let Some(real) = self.resolve(real, &[], names)? else { return Ok(None) };
-                Type::Leafref { target: targets.first().copied().flatten(), real, require_instance }
+                let target = targets.first().copied().flatten();
+                Type::Leafref { target, path: names.intern(path), real, require_instance }
             }
             TypeView::Union(members) => return self.union(&members, targets, names),
         }))
