@@ -53,6 +53,8 @@ pub(super) struct Sim {
     configured: BTreeMap<Text, Configured>,
     next_index: u32,
     started: bool,
+    /// The latest time seen. When the clock is set back, the counters stand still until it is past this again.
+    latest: Timestamp,
 }
 
 struct Port {
@@ -143,6 +145,7 @@ impl Sim {
             configured: BTreeMap::new(),
             next_index: CONFIGURED_INDEX_BASE,
             started: false,
+            latest: now,
             schema,
             settings,
         }
@@ -164,6 +167,7 @@ impl Sim {
 
     /// Advances the counters of one part.
     pub(super) fn count(&mut self, part: usize, now: Timestamp, batch: &mut StateBatch) {
+        let now = self.not_before(now);
         let first = part * PORTS_PER_PART;
         for (position, port) in self.ports.iter().enumerate().skip(first).take(PORTS_PER_PART) {
             self.links.count(index(position), port.traffic.counters(&self.settings, now), batch);
@@ -176,6 +180,7 @@ impl Sim {
 
     /// Takes configuration in: what differs from the tree before.
     pub(super) fn follow(&mut self, now: Timestamp, tree: &Tree) -> StateBatch {
+        let now = self.not_before(now);
         let mut batch = StateBatch::new();
         if !std::mem::replace(&mut self.started, true) {
             self.start(now, &mut batch);
@@ -195,6 +200,11 @@ impl Sim {
             }
         }
         batch
+    }
+
+    fn not_before(&mut self, now: Timestamp) -> Timestamp {
+        self.latest = self.latest.max(now);
+        self.latest
     }
 
     /// Takes the tree as known: it differs in state only.
