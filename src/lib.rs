@@ -11,7 +11,8 @@
 //! - rim: [`pb`] (wire messages), [`codec`] (between wire and words), [`feed`] (a subscription as a stream), [`net`]
 //!   (listener, TLS), [`admission`] (sessions, channels, who may do what)
 //! - services: [`rpc`]
-//! - process: [`log`], [`config`] (the TOML file), [`agent`] (how the parts are put together), [`signals`]
+//! - process: [`log`], [`config`] (the TOML file), [`agent`] (how the parts are put together), [`signals`],
+//!   [`cli`]
 
 pub mod time;
 pub mod value;
@@ -34,6 +35,7 @@ pub mod pb;
 pub mod rpc;
 
 pub mod agent;
+pub mod cli;
 pub mod config;
 pub mod log;
 pub mod signals;

@@ -67,6 +67,11 @@ pub struct Decimal {
 impl Decimal {
     /// The nearest double, for `double_val` (ENC-025).
     pub fn to_f64(self) -> f64 {
+        const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
+        if self.digits.unsigned_abs() <= EXACT && self.scale <= 18 {
+            // Both numbers are exact doubles, and dividing rounds once.
+            return self.digits as f64 / 10u64.pow(self.scale.into()) as f64;
+        }
         // Through text: parsing is correctly rounded, dividing two rounded doubles is not.
         self.to_string().parse().unwrap_or(f64::NAN)
     }
@@ -75,12 +80,16 @@ impl Decimal {
 /// Canonical text (RFC 7950 9.3.2): at least one digit on each side of the point, no trailing zeros beyond the first.
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scale = usize::from(self.scale);
         let sign = if self.digits < 0 { "-" } else { "" };
-        let digits = format!("{:0>width$}", self.digits.unsigned_abs(), width = scale + 1);
-        let (whole, fraction) = digits.split_at(digits.len() - scale);
-        let fraction = fraction.trim_end_matches('0');
-        write!(f, "{sign}{whole}.{}", if fraction.is_empty() { "0" } else { fraction })
+        // A unit that does not fit is larger than any digits, which is all that matters about it.
+        let unit = 10u64.saturating_pow(self.scale.into());
+        let (whole, mut fraction) = (self.digits.unsigned_abs() / unit, self.digits.unsigned_abs() % unit);
+        let mut width = usize::from(self.scale);
+        while width > 1 && fraction % 10 == 0 {
+            fraction /= 10;
+            width -= 1;
+        }
+        write!(f, "{sign}{whole}.{fraction:0width$}")
     }
 }
 
@@ -146,9 +155,22 @@ mod tests {
         assert_eq!(decimal(-5, 2), "-0.05");
         assert_eq!(decimal(123_400, 3), "123.4");
         assert_eq!(decimal(i64::MIN, 18), "-9.223372036854775808");
+        assert_eq!(decimal(7, 0), "7.0");
+        assert_eq!(decimal(i64::MAX, 30), "0.000000000009223372036854775807");
         for (bytes, text) in [(&b""[..], ""), (b"f", "Zg=="), (b"fo", "Zm8="), (b"foo", "Zm9v"), (b"foob", "Zm9vYg==")]
         {
             assert_eq!(Value::Binary(bytes.into()).to_string(), text);
+        }
+    }
+
+    proptest::proptest! {
+        /// ENC-025: the double is the one nearest to the text, however it was come by.
+        #[test]
+        fn doubles_are_nearest(digits: i64, small in -(1i64 << 54)..(1 << 54), scale in 1u8..=18) {
+            for digits in [digits, small] {
+                let decimal = Decimal { digits, scale };
+                proptest::prop_assert_eq!(Ok(decimal.to_f64()), decimal.to_string().parse());
+            }
         }
     }
 

@@ -70,6 +70,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("signals", &["agent"]),
+    ("cli", &["aaa"]),
 ];
 
 const LINES_MAX: usize = 600;

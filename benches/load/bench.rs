@@ -9,6 +9,7 @@ use crate::daemon::{Home, Sim, load};
 use crate::floor;
 use crate::process::{Cores, Server, free_address};
 use crate::report::{Goal, print_goals};
+use crate::stats::{Figure, Samples};
 use crate::{w1, w3, w4, w9};
 
 /// How thorough a run is.
@@ -59,8 +60,8 @@ impl Bench {
         let started = Instant::now();
         let mut bench = Self { cores: Cores::choose()?, budget, goals: Vec::new() };
         println!("{}; {}", bench.cores, kernel());
-        let fsync = floor::fsync(200)?;
-        println!("fsync of a 4 KiB page: {} us, p99 {}", fsync, crate::stats::Figure(fsync.p99()));
+        let fsync = Samples::micros(floor::fsync(200)?);
+        println!("fsync of a 4 KiB page: {fsync} us, p99 {}", Figure(fsync.p99()));
 
         let outcomes = [
             ("W9", w9::run(&mut bench).await),

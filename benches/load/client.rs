@@ -189,6 +189,39 @@ pub(crate) async fn subscribe_one(mut session: Session, request: Bytes, ends: En
     Ok(totals)
 }
 
+/// A unary RPC.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Call {
+    Capabilities,
+    Get,
+    Set,
+}
+
+/// Calls with each request in turn, one call after the other, until the time is up.
+pub(crate) async fn timed(
+    session: &mut Session,
+    call: Call,
+    requests: &[Bytes],
+    time: Duration,
+) -> Result<Vec<Duration>> {
+    let mut durations = Vec::new();
+    let begun = Instant::now();
+    for request in requests.iter().cycle() {
+        if begun.elapsed() > time {
+            break;
+        }
+        let request = request.clone();
+        let started = Instant::now();
+        match call {
+            Call::Capabilities => session.capabilities().await?,
+            Call::Get => session.get(request).await?,
+            Call::Set => session.set(request).await?,
+        };
+        durations.push(started.elapsed());
+    }
+    Ok(durations)
+}
+
 /// Opens `count` connections.
 pub(crate) async fn connect_all(target: &Target, count: usize) -> Result<Vec<Session>> {
     let mut sessions = Vec::with_capacity(count);

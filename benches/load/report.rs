@@ -63,8 +63,13 @@ pub(crate) struct Goal {
 }
 
 impl Goal {
+    /// What was measured, as a multiple of the reference.
+    pub(crate) fn ratio(&self) -> f64 {
+        self.measured / self.reference
+    }
+
     /// `limit` as a multiple of the reference.
-    fn ratio(&self, limit: f64) -> f64 {
+    fn allowed(&self, limit: f64) -> f64 {
         match self.basis {
             Basis::Scaled(then) => limit / then,
             Basis::Stated => limit / self.reference,
@@ -73,12 +78,12 @@ impl Goal {
 
     /// `aim` or `must` when that is met, else `missed`; a figure that could not be measured meets nothing.
     fn verdict(&self) -> &'static str {
-        let ratio = self.measured / self.reference;
+        let ratio = self.ratio();
         if !ratio.is_finite() {
             "not measured"
-        } else if ratio <= self.ratio(self.aim) {
+        } else if ratio <= self.allowed(self.aim) {
             "aim"
-        } else if ratio <= self.ratio(self.must) {
+        } else if ratio <= self.allowed(self.must) {
             "must"
         } else {
             "missed"
@@ -90,12 +95,12 @@ impl Goal {
 pub(crate) fn print_goals(goals: &[Goal]) {
     let mut table = Table::new(&["goal", "measured", "reference of this run", "ratio", "must", "aim", "verdict"]);
     for goal in goals {
-        let limit = |limit| format!("{} ({} {})", times(goal.ratio(limit)), Figure(limit), goal.unit);
+        let limit = |limit| format!("{} ({} {})", times(goal.allowed(limit)), Figure(limit), goal.unit);
         table.row(&[
             &format!("{} {}", goal.id, goal.what),
             &format!("{} {}", Figure(goal.measured), goal.unit),
             &format!("{}: {} {}", goal.reference_is, Figure(goal.reference), goal.unit),
-            &times(goal.measured / goal.reference),
+            &times(goal.ratio()),
             &limit(goal.must),
             &limit(goal.aim),
             &goal.verdict(),

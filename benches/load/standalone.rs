@@ -7,9 +7,9 @@ use ganymede::pb::gnmi;
 use gnmi::subscription_list::Mode as ListMode;
 
 use crate::Result;
-use crate::client::{Ends, Target, connect_all, subscribe_all};
+use crate::client::{Call, Ends, Session, Target, connect_all, subscribe_all, timed};
 use crate::process::Usage;
-use crate::request::Subscribe;
+use crate::request::{self, Subscribe};
 use crate::stats::{Figure, Samples};
 
 /// Options of `load client`.
@@ -33,7 +33,7 @@ pub(crate) struct Settings {
     /// Path to subscribe to, `origin:/...` or `/...`; may be given several times.
     #[arg(long, required = true)]
     path: Vec<String>,
-    /// Subscription mode.
+    /// Subscription mode, or `get` for one Get after the other.
     #[arg(long, value_enum, default_value_t = Mode::Once)]
     mode: Mode,
     /// Sample interval in milliseconds; 0 leaves it to the server.
@@ -48,7 +48,7 @@ pub(crate) struct Settings {
     /// Connections that they are spread over.
     #[arg(long, default_value_t = 1)]
     connections: usize,
-    /// How long a stream is watched after its sync response.
+    /// How long a stream is watched after its sync response, or Get called.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
     /// How many times the whole is done.
@@ -65,6 +65,7 @@ enum Mode {
     Sample,
     OnChange,
     TargetDefined,
+    Get,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -88,67 +89,89 @@ impl Settings {
         }
     }
 
-    fn request(&self) -> Subscribe {
+    fn encoding(&self) -> gnmi::Encoding {
+        match self.encoding {
+            Encoding::Json => gnmi::Encoding::Json,
+            Encoding::Bytes => gnmi::Encoding::Bytes,
+            Encoding::Proto => gnmi::Encoding::Proto,
+            Encoding::Ascii => gnmi::Encoding::Ascii,
+            Encoding::JsonIetf => gnmi::Encoding::JsonIetf,
+        }
+    }
+
+    fn subscription(&self) -> Subscribe {
         Subscribe {
             paths: self.path.clone(),
             mode: if self.mode == Mode::Once { ListMode::Once } else { ListMode::Stream },
             stream_mode: match self.mode {
-                Mode::Once | Mode::TargetDefined => gnmi::SubscriptionMode::TargetDefined,
+                Mode::Once | Mode::TargetDefined | Mode::Get => gnmi::SubscriptionMode::TargetDefined,
                 Mode::Sample => gnmi::SubscriptionMode::Sample,
                 Mode::OnChange => gnmi::SubscriptionMode::OnChange,
             },
             interval: self.interval_ms * 1_000_000,
-            encoding: match self.encoding {
-                Encoding::Json => gnmi::Encoding::Json,
-                Encoding::Bytes => gnmi::Encoding::Bytes,
-                Encoding::Proto => gnmi::Encoding::Proto,
-                Encoding::Ascii => gnmi::Encoding::Ascii,
-                Encoding::JsonIetf => gnmi::Encoding::JsonIetf,
-            },
+            encoding: self.encoding(),
         }
+    }
+
+    fn duration(&self) -> Duration {
+        Duration::from_secs(self.seconds)
     }
 }
 
-/// Runs the load and prints a line for each repetition.
+/// Runs the load and prints what came back, once for each repetition.
 pub(crate) async fn run(settings: Settings) -> Result<()> {
     let sessions = connect_all(&settings.target()?, settings.connections.max(1)).await?;
-    let request = settings.request().encode()?;
-    let ends = match settings.mode {
-        Mode::Once => Ends::ByServer,
-        _ => Ends::After(Duration::from_secs(settings.seconds)),
-    };
     for _ in 0..settings.repeat {
         let before = settings.pid.map(|pid| Usage::of(pid).cpu_seconds()).transpose()?;
-        let totals = subscribe_all(&sessions, &request, settings.streams, ends).await?;
-        let seconds = totals.wall.as_secs_f64();
-        println!(
-            "{} messages, {} leaves, {} deletes, {} bytes, {} syncs in {seconds:.3} s: {:.0} leaves/s, {} bytes a message",
-            totals.messages,
-            totals.leaves,
-            totals.deletes,
-            totals.bytes,
-            totals.syncs,
-            totals.leaves as f64 / seconds,
-            Figure(totals.bytes as f64 / totals.messages as f64),
-        );
-        if !totals.latencies.is_empty() {
-            let latency = Samples::micros(totals.latencies);
-            println!(
-                "latency after the sync response, us: p50 {}, p99 {}, max {}",
-                Figure(latency.median()),
-                Figure(latency.p99()),
-                Figure(latency.max()),
-            );
-        }
+        let things = match (settings.mode, sessions.first()) {
+            (Mode::Get, Some(session)) => get(&settings, session.clone()).await?,
+            _ => subscribe(&settings, &sessions).await?,
+        };
         if let (Some(pid), Some(before)) = (settings.pid, before) {
             let usage = Usage::of(pid);
             let cpu = usage.cpu_seconds()? - before;
-            let resident = usage.resident_bytes()? / 1e6;
-            println!(
-                "server: {cpu:.2} s CPU, {} us a leaf, {resident:.1} MB resident",
-                Figure(cpu * 1e6 / totals.leaves as f64)
-            );
+            let each = Figure(cpu * 1e6 / things as f64);
+            println!("server: {cpu:.2} s CPU, {each} us each, {:.1} MB resident", usage.resident_bytes()? / 1e6);
         }
     }
     Ok(())
+}
+
+/// Subscribes; how many leaves came.
+async fn subscribe(settings: &Settings, sessions: &[Session]) -> Result<u64> {
+    let request = settings.subscription().encode()?;
+    let ends = if settings.mode == Mode::Once { Ends::ByServer } else { Ends::After(settings.duration()) };
+    let totals = subscribe_all(sessions, &request, settings.streams, ends).await?;
+    let seconds = totals.wall.as_secs_f64();
+    println!(
+        "{} messages, {} leaves, {} deletes, {} bytes, {} syncs in {seconds:.3} s: {:.0} leaves/s, {} bytes a message",
+        totals.messages,
+        totals.leaves,
+        totals.deletes,
+        totals.bytes,
+        totals.syncs,
+        totals.leaves as f64 / seconds,
+        Figure(totals.bytes as f64 / totals.messages as f64),
+    );
+    if !totals.latencies.is_empty() {
+        print_latency("latency after the sync response", totals.latencies);
+    }
+    Ok(totals.leaves)
+}
+
+/// Calls Get for each path in turn; how many calls were answered.
+async fn get(settings: &Settings, mut session: Session) -> Result<u64> {
+    let requests: Vec<_> =
+        settings.path.iter().map(|path| request::get(path, settings.encoding())).collect::<Result<_>>()?;
+    let durations = timed(&mut session, Call::Get, &requests, settings.duration()).await?;
+    let calls = durations.len();
+    print!("{calls} calls: ");
+    print_latency("round trip", durations);
+    Ok(calls as u64)
+}
+
+fn print_latency(what: &str, durations: Vec<Duration>) {
+    let latency = Samples::micros(durations);
+    let [p50, p99, max] = [latency.median(), latency.p99(), latency.max()].map(Figure);
+    println!("{what}, us: p50 {p50}, p99 {p99}, max {max}");
 }

@@ -32,13 +32,13 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
     let ports = ports_for_100_000_leaves(bench).await?;
     let request = Subscribe::on_change(TOGGLED, Encoding::Proto).encode()?;
     for rate in [100, GOAL_RATE, 10_000] {
-        let unary = bare_unary(bench, 0).await?.median();
+        let unary = bare_unary(bench).await?.median();
         let (server, _) = bench.reference(&["--rate", &rate.to_string()]).await?;
         watch(bench, &server, &Bytes::new(), 1).await?.print_to(&mut table, "bare tonic, spliced leaf", rate, 1);
         drop(server);
 
         let home = Home::new()?;
-        let mut daemon = home.start(Sim { ports, event_rate: rate }, bench.cores)?;
+        let mut daemon = home.start(Sim { ports, tick_ms: 60_000, event_rate: rate }, bench.cores)?;
         daemon.ready().await?;
         for subscribers in [1, 8] {
             let latency = watch(bench, &daemon, &request, subscribers).await?;
@@ -74,7 +74,7 @@ async fn ports_for_100_000_leaves(bench: &Bench) -> Result<usize> {
 
 /// A daemon with this many ports, and how many leaves their statistics are.
 async fn simulate(bench: &Bench, home: &Home, ports: usize) -> Result<(Server, u64)> {
-    let mut daemon = home.start(Sim { ports, event_rate: 0 }, bench.cores)?;
+    let mut daemon = home.start(Sim { ports, ..Sim::default() }, bench.cores)?;
     daemon.ready().await?;
     // The platform's first sweep may come after the first answer.
     tokio::time::sleep(Duration::from_secs(2)).await;

@@ -19,7 +19,7 @@ impl Rpc {
             "/gnmi.gNMI/Get" => known("gnmi-get", false),
             "/gnmi.gNMI/Set" => known("gnmi-set", false),
             "/gnmi.gNMI/Subscribe" => known("gnmi-subscribe", true),
-            _ => Self { leaf: None, streams: true },
+            _ => Self { leaf: None, streams: false },
         }
     }
 }

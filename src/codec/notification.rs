@@ -133,8 +133,12 @@ impl Encoder {
     pub fn leaf(&mut self, at: &[Step], node: NodeId, value: &Value, time: Timestamp, duplicates: u32) {
         let moved = self.trail.move_to(&self.wire, self.form, at);
         let fits = self.open.as_ref().is_some_and(|open| {
-            // Within a branch a node that does not come after the last one is there already (SUB-040).
-            let follows = if moved { self.whole.is_some() } else { open.last < Some(node) };
+            // No path twice in one notification (SUB-040): within a branch a node that does not come after the last one
+            // is there already, and entries of a list without keys all have the same path.
+            let follows = match moved {
+                true => self.whole.is_some() && !self.trail.is_below_keyless(&self.wire),
+                false => open.last < Some(node),
+            };
             follows && open.kind == Kind::Updates && open.time == time
         });
         if !fits {
@@ -302,6 +306,11 @@ impl Trail {
             self.steps.push(step.clone());
         }
         true
+    }
+
+    /// Whether an entry of a list without keys is on the way.
+    fn is_below_keyless(&self, wire: &Wire) -> bool {
+        self.steps.iter().any(|step| step.key.is_some() && wire.schema.node(step.node).keys().is_empty())
     }
 
     /// The elements below the first `depth`.

@@ -6,7 +6,7 @@
 use std::io::Write as _;
 
 use super::Wire;
-use super::names::PATH_ELEM;
+use super::names::{PATH_ELEM, plain_name};
 use super::protobuf::{Key, put_bytes, put_nested};
 use crate::path::{ListKey, PATH_TEXT_MAX, PathTextError, RawElem, RawPath, Step, write_key};
 use crate::pb::gnmi as pb;
@@ -81,20 +81,20 @@ impl PathForm {
 
 /// Decodes one path of a request. A target in it is for the caller to use or ignore (PATH-041, PATH-042).
 pub fn decode_path(path: &pb::Path) -> Result<RawPath, PathDecodeError> {
-    let elems: Vec<RawElem> = path.elem.iter().map(from_elem).collect();
     #[expect(deprecated, reason = "the form of paths that old collectors still send (PATH-002)")]
     let texts = &path.element;
-    let elements = from_elements(texts)?;
-    let elems = match (elems.is_empty(), texts.is_empty()) {
-        (_, true) => elems,
-        (true, false) => elements,
-        (false, false) if agree(&elems, &elements) => elems,
-        (false, false) => {
-            let text = |elems| RawPath { origin: None, elems }.to_string();
-            return Err(PathDecodeError::FormsDiffer { elem: text(elems), element: text(elements) });
-        }
-    };
-    let origin = Some(&path.origin).filter(|origin| !origin.is_empty()).cloned();
+    let elem = checked(&path.origin, path.elem.iter().map(from_elem).collect())?;
+    let element = checked(&path.origin, from_elements(texts)?)?;
+    match (path.elem.is_empty(), texts.is_empty()) {
+        (_, true) => Ok(elem),
+        (true, false) => Ok(element),
+        (false, false) if agree(&elem.elems, &element.elems) => Ok(elem),
+        (false, false) => Err(PathDecodeError::FormsDiffer { elem: elem.to_string(), element: element.to_string() }),
+    }
+}
+
+fn checked(origin: &str, elems: Vec<RawElem>) -> Result<RawPath, PathTextError> {
+    let origin = Some(origin.to_owned()).filter(|origin| !origin.is_empty());
     let path = RawPath { origin, elems: without_empty_root(elems) };
     check_symbols(&path)?;
     check_length(&path)?;
@@ -200,7 +200,7 @@ pub fn encode_path(schema: &Schema, steps: &[Step], form: PathForm) -> pb::Path 
 }
 
 fn to_elem(schema: &Schema, step: &Step) -> pb::PathElem {
-    let mut elem = pb::PathElem { name: schema.node(step.node).name.to_string(), ..Default::default() };
+    let mut elem = pb::PathElem { name: plain_name(schema, step.node).into_owned(), ..Default::default() };
     if let Some(key) = &step.key {
         each_key(schema, step.node, key, |leaf, value| {
             elem.key.insert(schema.node(leaf).name.to_string(), value.key_text());
@@ -211,7 +211,7 @@ fn to_elem(schema: &Schema, step: &Step) -> pb::PathElem {
 
 /// One element as text, keys sorted by name (PATH-034).
 fn element_text(schema: &Schema, step: &Step) -> String {
-    let mut text = schema.node(step.node).name.to_string();
+    let mut text = plain_name(schema, step.node).into_owned();
     if let Some(key) = &step.key {
         each_key(schema, step.node, key, |leaf, value| {
             // Writing to a String cannot fail.
@@ -258,7 +258,7 @@ impl Wire {
         match form {
             PathForm::Elem => out.extend_from_slice(self.names.path(leaf)),
             PathForm::Element => put_nested(out, Key::sized(1), |out| {
-                put_bytes(out, PATH_ELEMENT, self.schema.node(leaf).name.as_bytes());
+                put_bytes(out, PATH_ELEMENT, plain_name(&self.schema, leaf).as_bytes());
             }),
         }
     }

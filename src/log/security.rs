@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use serde_json::json;
+use serde::Serialize;
 
 use crate::time::Timestamp;
 
@@ -63,31 +63,46 @@ pub struct Event {
     pub reason: String,
 }
 
+/// An event as it is written, in this order. Empty fields are left out.
+#[derive(Serialize)]
+struct Line<'a> {
+    time: String,
+    event: &'a str,
+    user: &'a str,
+    client: String,
+    port: u16,
+    session: u64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    rpc: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    paths: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    verdict: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'a str,
+}
+
 impl Event {
-    /// The line, without its end. Empty fields are left out.
+    /// The line, without its end.
     fn line(&self) -> String {
-        let mut line = json!({
-            "time": self.time.to_string(),
-            "event": self.kind,
-            "user": self.user,
-            "client": self.client.ip().to_canonical().to_string(),
-            "port": self.client.port(),
-            "session": self.session,
-        });
-        let verdict = self.verdict.map(|verdict| match verdict {
-            Verdict::Authorized => "authorized",
-            Verdict::Unauthorized => "unauthorized",
-        });
-        let optional = [
-            ("rpc", &*self.rpc),
-            ("paths", &self.paths),
-            ("verdict", verdict.unwrap_or_default()),
-            ("reason", &self.reason),
-        ];
-        for (name, text) in optional.into_iter().filter(|(_, text)| !text.is_empty()) {
-            line[name] = text.into();
-        }
-        line.to_string()
+        let line = Line {
+            time: self.time.to_string(),
+            event: self.kind,
+            user: &self.user,
+            client: self.client.ip().to_canonical().to_string(),
+            port: self.client.port(),
+            session: self.session,
+            rpc: &self.rpc,
+            paths: &self.paths,
+            verdict: match self.verdict {
+                Some(Verdict::Authorized) => "authorized",
+                Some(Verdict::Unauthorized) => "unauthorized",
+                None => "",
+            },
+            reason: &self.reason,
+        };
+        // Strings and numbers under fixed names always make JSON.
+        serde_json::to_string(&line).unwrap_or_default()
     }
 }
 
@@ -215,6 +230,8 @@ fn numbered(path: &Path, number: usize) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn event(user: &str) -> Event {
@@ -244,6 +261,9 @@ mod tests {
         log.write(&event("eve\n"));
         drop(log);
         let text = std::fs::read_to_string(path).unwrap();
+        assert!(
+            text.starts_with(r#"{"time":"1970-01-01T00:00:00.0Z","event":"rpc","user":"eve\n","client":"192.0.2.1""#)
+        );
         let line: serde_json::Value = serde_json::from_str(text.strip_suffix('\n').unwrap()).unwrap();
         let expected = json!({
             "time": "1970-01-01T00:00:00.0Z", "event": "rpc", "user": "eve\n", "client": "192.0.2.1", "port": 40000,

@@ -9,9 +9,6 @@ mod local;
 mod server;
 mod tls;
 
-#[cfg(test)]
-mod tests;
-
 pub use connection::Connection;
 pub use listener::{BindError, Incoming, Keepalive, Listener, Transport};
 pub use local::local_addresses;

@@ -1,14 +1,24 @@
-//! The messages in `proto/` against the published descriptors of openconfig/gnmi v0.14.1 (CAP-016).
+//! The messages in `proto/` against the published descriptors of openconfig/gnmi v0.14.1 (CAP-016), and the codec of
+//! Subscribe against an ordinary client.
 
 use std::collections::BTreeSet;
 
-use ganymede::pb::FILE_DESCRIPTOR_SET;
+use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
+use ganymede::pb::gnmi::subscribe_response::Response as Reply;
+use ganymede::pb::gnmi::{
+    CapabilityRequest, CapabilityResponse, GetRequest, GetResponse, Notification, Path, Poll, SetRequest, SetResponse,
+    SubscribeRequest, SubscribeResponse, subscribe_request,
+};
+use ganymede::pb::{Encoded, FILE_DESCRIPTOR_SET, GnmiServer, GnmiService};
 use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
     ServiceDescriptorProto,
 };
+use tokio_stream::StreamExt;
+use tonic::transport::Server;
+use tonic::{Request, Response, Status, Streaming};
 
 /// One row for everything that exists on the wire: kind, full name, number, name, label or input, type or output, oneof.
 const PUBLISHED: &str = include_str!("../data/gnmi.tsv");
@@ -143,4 +153,62 @@ fn type_of(field: &FieldDescriptorProto) -> String {
 
 fn row(columns: [&str; 7]) -> String {
     columns.join("\t")
+}
+
+/// A service that answers every Subscribe with the same messages, encoded beforehand.
+struct Recorded(Vec<Encoded>);
+
+#[tonic::async_trait]
+impl GnmiService for Recorded {
+    type SubscribeStream = tokio_stream::Iter<std::vec::IntoIter<Result<Encoded, Status>>>;
+
+    async fn subscribe(
+        &self,
+        request: Request<Streaming<SubscribeRequest>>,
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
+        let first = request.into_inner().message().await?;
+        assert!(first.is_some_and(|first| first.request.is_some()), "requests arrive decoded");
+        let messages: Vec<_> = self.0.iter().cloned().map(Ok).collect();
+        Ok(Response::new(tokio_stream::iter(messages)))
+    }
+
+    async fn capabilities(&self, _: Request<CapabilityRequest>) -> Result<Response<CapabilityResponse>, Status> {
+        Err(Status::unimplemented("Capabilities"))
+    }
+
+    async fn get(&self, _: Request<GetRequest>) -> Result<Response<GetResponse>, Status> {
+        Err(Status::unimplemented("Get"))
+    }
+
+    async fn set(&self, _: Request<SetRequest>) -> Result<Response<SetResponse>, Status> {
+        Err(Status::unimplemented("Set"))
+    }
+}
+
+/// An ordinary client reads messages that were encoded before they reached the transport, large ones too.
+#[tokio::test]
+async fn sends_encoded_messages_as_they_are() {
+    let notification = Notification { timestamp: 7, atomic: true, ..Default::default() };
+    let large = Path { target: "t".repeat(3_000_000), ..Default::default() };
+    let messages = [
+        Reply::Update(notification.clone()),
+        Reply::Update(Notification { prefix: Some(large), ..notification }),
+        Reply::SyncResponse(true),
+    ]
+    .map(|message| SubscribeResponse { response: Some(message), ..Default::default() });
+    let encoded = messages.iter().map(|message| Encoded(message.encode_to_vec().into())).collect();
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::builder()
+        .add_service(GnmiServer::new(Recorded(encoded)))
+        .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener));
+    let server = tokio::spawn(server);
+
+    let mut client = GNmiClient::connect(format!("http://{address}")).await.unwrap();
+    let poll = SubscribeRequest { request: Some(subscribe_request::Request::Poll(Poll {})), ..Default::default() };
+    let replies = client.subscribe(tokio_stream::once(poll)).await.unwrap().into_inner();
+    let received: Vec<_> = replies.map(Result::unwrap).collect().await;
+    assert_eq!(received, messages);
+    server.abort();
 }

@@ -118,16 +118,16 @@ impl<'a> Decoder<'a> {
         };
         let found = self.schema.named(of, local);
         let refuse = |reason: String| {
-            let place = if self.at.is_empty() { String::new() } else { self.path() };
-            Err(SetErrorKind::Value { path: format!("{place}/{name}"), reason })
+            let above = if self.at.is_empty() { String::new() } else { self.path() };
+            Err(SetErrorKind::Value { path: format!("{above}/{}", parse::shown(name)), reason })
         };
         match (self.schema.child(of, module, local), module) {
             (Some(node), None) if found.len() > 1 && self.is_foreign(of, node) => {
-                refuse(format!("Name is ambiguous, state its module: {}", self.modules_of(found)))
+                refuse(format!("Element is ambiguous, state its module: {}", self.modules_of(found)))
             }
             (Some(node), _) => Ok(node),
-            (None, Some(module)) if !found.is_empty() => {
-                refuse(format!("Unknown element, '{local}' is in module {}, not {module}", self.modules_of(found)))
+            (None, Some(_)) if !found.is_empty() => {
+                refuse(format!("Unknown element, '{local}' is in module {}", self.modules_of(found)))
             }
             // SET-028
             (None, _) => refuse("Unknown element".to_owned()),

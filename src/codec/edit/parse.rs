@@ -14,22 +14,22 @@ const SHOWN_CHARS_MAX: usize = 40;
 pub(super) fn parse(text: &[u8]) -> Result<Value, String> {
     let checked: Result<Unique, _> = serde_json::from_slice(text);
     checked.and_then(|Unique| serde_json::from_slice(text)).map_err(|error| {
-        let shown = shown(text);
+        let shown = shown(&String::from_utf8_lossy(text));
         // Some clients pass on what was typed: `zurich` where JSON has `"zurich"`.
         let hint = match text.trim_ascii_start().first() {
             Some(first) if !b"{[\"-0123456789".contains(first) => "; a JSON string needs quotes",
             _ => "",
         };
-        format!("Malformed JSON in {shown}: {error}{hint}")
+        format!("Malformed JSON in '{shown}': {error}{hint}")
     })
 }
 
-fn shown(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
+/// A text of a request as errors repeat it: on one line, and not longer than helps.
+pub(super) fn shown(text: &str) -> String {
     let mut symbols = text.chars();
     let start: String = symbols.by_ref().take(SHOWN_CHARS_MAX).collect();
     let more = if symbols.next().is_some() { "..." } else { "" };
-    format!("'{}{more}'", start.escape_debug())
+    format!("{}{more}", start.escape_debug())
 }
 
 /// Any JSON text in which no object has the same member twice.
@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for UniqueVisitor {
         while let Some(name) = members.next_key::<String>()? {
             let Unique = members.next_value()?;
             if let Some(name) = names.replace(name) {
-                return Err(A::Error::custom(format_args!("member '{name}' is given twice")));
+                return Err(A::Error::custom(format_args!("member '{}' is given twice", shown(&name))));
             }
         }
         Ok(Unique)

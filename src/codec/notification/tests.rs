@@ -132,6 +132,25 @@ fn separates_times_and_repetitions() {
     assert_eq!(lines(&mut encoder), expected);
 }
 
+/// SUB-040: entries of a list without keys have one path, so each has a notification of its own.
+#[test]
+fn separates_entries_without_keys() {
+    let kit = Kit::new();
+    let log = kit.node("/test/state/log");
+    let entry = |position| {
+        let mut at = kit.steps("/test/state");
+        at.push(Step { node: log, key: Some([Value::Uint(position)].into()) });
+        at
+    };
+    for grouping in [Grouping::PerBranch, Grouping::Whole { prefix: kit.steps("/test/state/log") }] {
+        let mut encoder = encoder(&kit, grouping);
+        for position in 0..2 {
+            encoder.leaf(&entry(position), kit.node("/test/state/log/text"), &Value::text("x"), T1, 0);
+        }
+        assert_eq!(lines(&mut encoder), ["@0 /test/state/log /text=StringVal(\"x\")"; 2]);
+    }
+}
+
 /// OCH-010: deletes stand alone, with the branch around them as prefix, before updates of the same time.
 #[test]
 fn writes_deletes() {
