@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 use crate::value::{Decimal, Identity, Text, Value};
 
 /// One thing read, not yet of any YANG type.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Datum<'r> {
     /// A counter: it wraps where the leaf has 32 bits, as RFC 6991 has it.
     Count(u64),

@@ -2,8 +2,9 @@
 //!
 //! Invariant: the counters of a port are a function of its number and of the time it has been up. Port n starts at n
 //! packets in and 2n packets out, so that no two ports ever show the same counters; what is added is the same each way.
-//! A port is up unless the port, its router interface or its OpenConfig interface is switched off. An interface that is
-//! configured on the Base router and is not one of the ports gets a state entry of its own, unless it is there already.
+//! A port is up unless the port, its router interface or its OpenConfig interface is switched off, or an event has taken
+//! it down. An interface that is configured on the Base router and is not one of the ports gets a state entry of its own,
+//! unless it is there already.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -52,6 +53,8 @@ pub(super) struct Sim {
     counters: Table<Counters>,
     configured: BTreeMap<Text, Configured>,
     next_index: u32,
+    /// Position of the port that flaps next.
+    turn: usize,
     started: bool,
 }
 
@@ -142,6 +145,7 @@ impl Sim {
             counters: Table::new(&schema, nokia::INTERFACE, nokia::INTERFACE_COUNTERS, gaps),
             configured: BTreeMap::new(),
             next_index: CONFIGURED_INDEX_BASE,
+            turn: 0,
             started: false,
             schema,
             settings,
@@ -193,6 +197,18 @@ impl Sim {
             if self.numbered("sim-", name).is_none() {
                 self.configure(name, now, tree, &mut batch);
             }
+        }
+        batch
+    }
+
+    /// The port whose turn it is goes down, or comes up again.
+    pub(super) fn flap(&mut self, now: Timestamp) -> StateBatch {
+        let mut batch = StateBatch::new();
+        let position = self.turn;
+        self.turn = (position + 1) % self.ports.len().max(1);
+        if let Some(port) = self.ports.get_mut(position) {
+            port.traffic.switch(!port.traffic.is_up(), now);
+            self.links.see(port.link(position), Some(port.port_id.clone()), now, &mut batch);
         }
         batch
     }

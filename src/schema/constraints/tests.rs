@@ -1,3 +1,5 @@
+//! Constraints on a small model: what they look at, single verdicts, and whole runs against libyang's own validation.
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -387,6 +389,6 @@ fn cost_does_not_grow_with_the_tree() {
     }
     eprintln!("2000 entries at a time: {took:?}");
     // Twenty thousand entries scanned one after the other would make the last round a hundred times slower.
-    let (first, last) = (took[0].max(took[1]), took[8].min(took[9]));
-    assert!(last < first * 8, "{took:?}");
+    let (first, last) = (took[..3].iter().min(), took[7..].iter().min());
+    assert!(last < first.map(|first| *first * 8).as_ref(), "{took:?}");
 }

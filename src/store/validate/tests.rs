@@ -93,10 +93,8 @@ fn counts_elements() {
         &[delete("/router[name=r]/interface[name=i][unit=0]")],
         &["/router[name=r]/interface - 0 elements are too few, at least 1 are needed"],
     );
-    bench.refuses(
-        &[update("/system/tag=a,b,c,d,e")],
-        &["/system/tag - 5 elements are too many, at most 4 are allowed"],
-    );
+    bench
+        .refuses(&[update("/system/tag=a,b,c,d,e")], &["/system/tag - 5 elements are too many, at most 4 are allowed"]);
     let many: Vec<Edit> = (0..7).flat_map(|id| profile(&format!("p{id}"))).collect();
     bench.refuses(&many, &["/profile - 7 elements are too many, at most 6 are allowed"]);
 }
@@ -138,12 +136,17 @@ fn follows_relative_references() {
         update("/router[name=b]/interface[name=j][unit=0]"),
     ]);
     let track = update("/router[name=a]/interface[name=i][unit=0]/track=j");
-    let dangling = ["/router[name=a]/interface[name=i][unit=0]/track - 'j' refers to nothing, no /router/interface/name has this value"];
+    let dangling = [
+        "/router[name=a]/interface[name=i][unit=0]/track - 'j' refers to nothing, no /router/interface/name has this value",
+    ];
     bench.refuses(&[track.clone()], &dangling);
     bench.takes(&[update("/router[name=a]/interface[name=j][unit=1]"), track]);
     bench.takes(&[delete("/router[name=b]")]);
     bench.refuses(&[delete("/router[name=a]/interface[name=j][unit=1]")], &dangling);
-    bench.takes(&[replace("/router[name=a]/interface[name=i][unit=0]"), delete("/router[name=a]/interface[name=j][unit=1]")]);
+    bench.takes(&[
+        replace("/router[name=a]/interface[name=i][unit=0]"),
+        delete("/router[name=a]/interface[name=j][unit=1]"),
+    ]);
 }
 
 /// An entry that also holds state is held to the rules only while it is configured.
@@ -153,7 +156,8 @@ fn asks_nothing_of_state() {
     let dangling = ["/ports/port[name=e1]/name - 'e1' refers to nothing, no /ports/port/config/name has this value"];
     bench.refuses(&[update("/ports/port[name=e1]/config/mtu=1500")], &dangling);
     bench.takes(&[update("/ports/port[name=e1]/config/name=e1")]);
-    bench.refuses(&[delete("/ports/port[name=e1]/config/name"), update("/ports/port[name=e1]/config/mtu=9")], &dangling);
+    bench
+        .refuses(&[delete("/ports/port[name=e1]/config/name"), update("/ports/port[name=e1]/config/mtu=9")], &dangling);
     bench.takes(&[delete("/ports/port[name=e1]")]);
     assert_eq!(schema().len(), bench.validator.schema.len());
 }

@@ -72,7 +72,8 @@ impl Unique {
                 let holders = self.taken.entry(slot).or_default();
                 if let Some(other) = holders.iter().find(|holder| **holder != key) {
                     let other = entry.parent().child(rule.list, Some(other.clone()));
-                    let reason = format!("{} are those of {} already", rule.names(change.schema), other.display(change.schema));
+                    let reason =
+                        format!("{} are those of {} already", rule.names(change.schema), other.display(change.schema));
                     violations.push(Violation::new(change.schema, entry, reason));
                 }
                 if !holders.contains(&key) {
