@@ -18,11 +18,20 @@ pub(crate) const LEAVES_PER_ENTRY: usize = 10;
 /// Entries sent in one Set: about 170 kB of JSON.
 const ENTRIES_PER_SET: usize = 1_000;
 
-/// Simulated ports, and how many of their state changes are committed each second.
-#[derive(Clone, Copy, Debug, Default)]
+/// Simulated ports.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Sim {
     pub(crate) ports: usize,
+    /// Milliseconds between two advances of their counters.
+    pub(crate) tick_ms: u32,
+    /// Ports that go down or come up each second.
     pub(crate) event_rate: u32,
+}
+
+impl Default for Sim {
+    fn default() -> Self {
+        Self { ports: 0, tick_ms: 1_000, event_rate: 0 }
+    }
 }
 
 /// A data directory, which outlives the daemons that are started on it one after another. It lies in the target
@@ -89,9 +98,7 @@ fn entries_json(numbers: std::ops::Range<usize>) -> Result<String> {
 
 fn configuration(data_dir: &Path, port: u16, sim: Sim) -> Result<String> {
     let data_dir = data_dir.to_str().ok_or("the target directory's name is not UTF-8")?;
-    let Sim { ports, event_rate } = sim;
-    // A rate of zero is left out, as an operator would.
-    let event_rate = if event_rate == 0 { String::new() } else { format!("event-rate = {event_rate}") };
+    let Sim { ports, tick_ms, event_rate } = sim;
     Ok(format!(
         r#"
 data-dir = {data_dir:?}
@@ -111,7 +118,8 @@ enabled = false
 
 [platform.sim]
 ports = {ports}
-{event_rate}
+tick-ms = {tick_ms}
+event-rate = {event_rate}
 
 [configure.system]
 name = "bench"

@@ -38,7 +38,7 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
         drop(server);
 
         let home = Home::new()?;
-        let mut daemon = home.start(Sim { ports, event_rate: rate }, bench.cores)?;
+        let mut daemon = home.start(Sim { ports, tick_ms: 60_000, event_rate: rate }, bench.cores)?;
         daemon.ready().await?;
         for subscribers in [1, 8] {
             let latency = watch(bench, &daemon, &request, subscribers).await?;
@@ -74,7 +74,7 @@ async fn ports_for_100_000_leaves(bench: &Bench) -> Result<usize> {
 
 /// A daemon with this many ports, and how many leaves their statistics are.
 async fn simulate(bench: &Bench, home: &Home, ports: usize) -> Result<(Server, u64)> {
-    let mut daemon = home.start(Sim { ports, event_rate: 0 }, bench.cores)?;
+    let mut daemon = home.start(Sim { ports, ..Sim::default() }, bench.cores)?;
     daemon.ready().await?;
     // The platform's first sweep may come after the first answer.
     tokio::time::sleep(Duration::from_secs(2)).await;

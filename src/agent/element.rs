@@ -38,6 +38,7 @@ impl Element {
                 packets_per_second: sim.packets_per_second as u64,
                 octets_per_packet: sim.octets_per_packet as u64,
                 tick: sim.tick,
+                event_rate: u32::try_from(sim.event_rate).unwrap_or(u32::MAX),
             };
             running.push(sim::start(settings, store, writer, clock.clone(), &stop)?);
         }

@@ -111,6 +111,8 @@ pub struct Sim {
     pub octets_per_packet: usize,
     /// How often counters advance.
     pub tick: Duration,
+    /// Ports that go down or come up each second.
+    pub event_rate: usize,
 }
 
 impl Default for Config {
@@ -132,7 +134,13 @@ impl Default for Config {
             },
             platform: Platform {
                 linux: Linux { enabled: true, interval: Duration::from_secs(1), ports: BTreeMap::new() },
-                sim: Sim { ports: 0, packets_per_second: 1000, octets_per_packet: 500, tick: Duration::from_secs(1) },
+                sim: Sim {
+                    ports: 0,
+                    packets_per_second: 1000,
+                    octets_per_packet: 500,
+                    tick: Duration::from_secs(1),
+                    event_rate: 0,
+                },
             },
             models: ModelTables::default(),
         }
@@ -185,7 +193,8 @@ pub(super) fn visit(config: &mut Config, keys: &mut Keys<'_>) -> Result<(), Conf
             keys.count("ports", &mut sim.ports, 0..=100_000)?;
             keys.count("packets-per-second", &mut sim.packets_per_second, 0..=1_000_000_000)?;
             keys.count("octets-per-packet", &mut sim.octets_per_packet, 0..=65_535)?;
-            keys.millis("tick-ms", &mut sim.tick, 10..=60_000)
+            keys.millis("tick-ms", &mut sim.tick, 10..=60_000)?;
+            keys.count("event-rate", &mut sim.event_rate, 0..=100_000)
         })
     })?;
     keys.raw("configure", &mut config.models.configure)?;

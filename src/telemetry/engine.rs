@@ -186,6 +186,9 @@ impl Engine {
                     (ListMode::Stream, PathMode::OnChange) => Leaves::OnChange,
                     _ => Leaves::All,
                 };
+                if self.plan.paths[path].repeats {
+                    self.work.push_back(Work::Flush);
+                }
                 self.enqueue_values(path, leaves, newest, now);
             }
         }

@@ -181,6 +181,16 @@ async fn every_rpc_is_in_the_security_log() {
     assert!(!text.contains("secret"), "{text}");
 }
 
+/// What a stranger claims to be takes no more of the log than a name may.
+#[tokio::test]
+async fn long_names_are_cut_in_the_security_log() {
+    let mut door = Door::open(Limits::default());
+    let mut client = door.connect().await;
+    assert_eq!(code(&client.get(&"x".repeat(8000), "guessed").await), Code::Unauthenticated);
+    let lines = door.log_lines(|_| true, 2).await;
+    assert!(lines.iter().all(|line| line["user"] == "x".repeat(128)), "{lines:?}");
+}
+
 /// LIM-001, LIM-002, LIM-014, AUTH-024, LIM-010.
 #[tokio::test]
 async fn the_ninth_session_gets_no_service() {

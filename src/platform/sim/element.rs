@@ -2,8 +2,9 @@
 //!
 //! Invariant: the counters of a port are a function of its number and of the time it has been up. Port n starts at n
 //! packets in and 2n packets out, so that no two ports ever show the same counters; what is added is the same each way.
-//! A port is up unless the port, its router interface or its OpenConfig interface is switched off. An interface that is
-//! configured on the Base router and is not one of the ports gets a state entry of its own, unless it is there already.
+//! A port is up unless the port, its router interface or its OpenConfig interface is switched off, or an event has taken
+//! it down. An interface that is configured on the Base router and is not one of the ports gets a state entry of its own,
+//! unless it is there already.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -52,7 +53,11 @@ pub(super) struct Sim {
     counters: Table<Counters>,
     configured: BTreeMap<Text, Configured>,
     next_index: u32,
+    /// Position of the port that flaps next.
+    turn: usize,
     started: bool,
+    /// The latest time seen. When the clock is set back, the counters stand still until it is past this again.
+    latest: Timestamp,
 }
 
 struct Port {
@@ -142,7 +147,9 @@ impl Sim {
             counters: Table::new(&schema, nokia::INTERFACE, nokia::INTERFACE_COUNTERS, gaps),
             configured: BTreeMap::new(),
             next_index: CONFIGURED_INDEX_BASE,
+            turn: 0,
             started: false,
+            latest: now,
             schema,
             settings,
         }
@@ -164,6 +171,7 @@ impl Sim {
 
     /// Advances the counters of one part.
     pub(super) fn count(&mut self, part: usize, now: Timestamp, batch: &mut StateBatch) {
+        let now = self.not_before(now);
         let first = part * PORTS_PER_PART;
         for (position, port) in self.ports.iter().enumerate().skip(first).take(PORTS_PER_PART) {
             self.links.count(index(position), port.traffic.counters(&self.settings, now), batch);
@@ -176,6 +184,7 @@ impl Sim {
 
     /// Takes configuration in: what differs from the tree before.
     pub(super) fn follow(&mut self, now: Timestamp, tree: &Tree) -> StateBatch {
+        let now = self.not_before(now);
         let mut batch = StateBatch::new();
         if !std::mem::replace(&mut self.started, true) {
             self.start(now, &mut batch);
@@ -195,6 +204,24 @@ impl Sim {
             }
         }
         batch
+    }
+
+    /// The port whose turn it is goes down, or comes up again.
+    pub(super) fn flap(&mut self, now: Timestamp) -> StateBatch {
+        let mut batch = StateBatch::new();
+        let now = self.not_before(now);
+        let position = self.turn;
+        self.turn = (position + 1) % self.ports.len().max(1);
+        if let Some(port) = self.ports.get_mut(position) {
+            port.traffic.switch(!port.traffic.is_up(), now);
+            self.links.see(port.link(position), Some(port.port_id.clone()), now, &mut batch);
+        }
+        batch
+    }
+
+    fn not_before(&mut self, now: Timestamp) -> Timestamp {
+        self.latest = self.latest.max(now);
+        self.latest
     }
 
     /// Takes the tree as known: it differs in state only.

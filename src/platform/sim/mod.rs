@@ -3,6 +3,7 @@
 //! ```text
 //!   tick ----------------> Sim::poll   --+
 //!   commits (store.watch) > Sim::follow --+--> StateBatch --> StateWriter
+//!   events --------------> Sim::flap   --+
 //! ```
 //!
 //! [`element::Sim`] is pure; the one task here brings it the time and the newest tree.
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use self::element::Sim;
@@ -36,11 +37,13 @@ pub struct Settings {
     pub octets_per_packet: u64,
     /// Time between two advances of the counters; at least [`TICK_MIN`].
     pub tick: Duration,
+    /// Ports that go down or come up again each second, one after the other, each in a commit of its own.
+    pub event_rate: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { ports: 0, packets_per_second: 1000, octets_per_packet: 500, tick: Duration::from_secs(1) }
+        Self { ports: 0, packets_per_second: 1000, octets_per_packet: 500, tick: Duration::from_secs(1), event_rate: 0 }
     }
 }
 
@@ -49,6 +52,9 @@ pub const PORTS_MAX: u32 = 100_000;
 
 /// Shortest tick.
 pub const TICK_MIN: Duration = Duration::from_millis(10);
+
+/// Events made up for at once after counters were advanced or the machine was busy; more than these are left out.
+const EVENTS_AT_ONCE: u64 = 1_000;
 
 /// Why the platform does not start.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +83,8 @@ pub fn start(
     let sim = Sim::new(store.schema().clone(), settings, clock.now(), &mut gaps);
     gaps.report("sim");
     let commits = store.watch();
-    let mut task = Task { seen: store.newest(), commits, sim, writer, clock, tick: settings.tick.max(TICK_MIN) };
+    let tick = settings.tick.max(TICK_MIN);
+    let mut task = Task { seen: store.newest(), commits, sim, writer, clock, tick, event_rate: settings.event_rate };
     let now = task.clock.now();
     let batch = task.sim.poll(now, &task.seen.tree);
     task.commit(&batch, now);
@@ -91,6 +98,7 @@ struct Task {
     writer: StateWriter,
     clock: Clock,
     tick: Duration,
+    event_rate: u32,
     commits: watch::Receiver<Arc<Commit>>,
     /// The newest commit that the simulation has taken in.
     seen: Arc<Commit>,
@@ -100,9 +108,11 @@ impl Task {
     async fn run(mut self) {
         let mut tick = tokio::time::interval(self.tick);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut events = Events::new(self.event_rate);
         loop {
             tokio::select! {
                 _ = tick.tick() => self.advance().await,
+                due = events.due() => self.flap(due).await,
                 Ok(()) = self.commits.changed() => self.follow(),
                 else => return,
             }
@@ -133,6 +143,16 @@ impl Task {
         self.commit(&batch, now);
     }
 
+    async fn flap(&mut self, events: u64) {
+        for _ in 0..events {
+            let now = self.clock.now();
+            let batch = self.sim.flap(now);
+            self.commit(&batch, now);
+            // Subscribers see each event by itself.
+            tokio::task::yield_now().await;
+        }
+    }
+
     fn commit(&mut self, batch: &StateBatch, collected: Timestamp) {
         if batch.is_empty() {
             return;
@@ -145,6 +165,38 @@ impl Task {
             }
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "state of simulated ports not published"),
+        }
+    }
+}
+
+/// When events are due: evenly, but several at a time where they are closer together than the millisecond of the
+/// runtime's timer.
+struct Events {
+    rate: u32,
+    begun: Instant,
+    released: u64,
+    ticks: Interval,
+}
+
+impl Events {
+    fn new(rate: u32) -> Self {
+        let apart = Duration::from_secs(1) / rate.max(1);
+        let mut ticks = tokio::time::interval(apart.max(Duration::from_millis(1)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        Self { rate, begun: Instant::now(), released: 0, ticks }
+    }
+
+    /// Waits for the next; how many are due.
+    async fn due(&mut self) -> u64 {
+        loop {
+            self.ticks.tick().await;
+            let total = self.begun.elapsed().as_nanos() * u128::from(self.rate) / 1_000_000_000;
+            let total = u64::try_from(total).unwrap_or(u64::MAX);
+            let due = total - self.released;
+            self.released = total;
+            if due > 0 {
+                return due.min(EVENTS_AT_ONCE);
+            }
         }
     }
 }

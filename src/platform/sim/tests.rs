@@ -20,7 +20,7 @@ const INTERFACE: &str = "/configure/router[router-name=Base]/interface[interface
 const OPENCONFIG: &str = "/interfaces/interface[name=sim-2]/config/enabled";
 
 fn sim(bench: &Bench, ports: u32) -> Sim {
-    let settings = Settings { ports, packets_per_second: 1000, octets_per_packet: 500, tick: Duration::from_secs(1) };
+    let settings = Settings { ports, packets_per_second: 1000, octets_per_packet: 500, ..Settings::default() };
     Sim::new(bench.schema.clone(), settings, START, &mut Gaps::default())
 }
 
@@ -62,6 +62,10 @@ fn counters_are_a_function_of_time_and_port() {
     ] {
         assert_eq!(bench.value(path), value, "{path}");
     }
+    // A clock that is set back does not turn counters back.
+    let before = bench.store.newest().generation;
+    bench.commit(&sim.poll(after(500), &empty), after(500));
+    assert_eq!(bench.store.newest().generation, before);
     // Another simulation of the same element at the same time shows the same, however often it is looked at.
     let other = Bench::new();
     let mut again = self::sim(&other, 3);
@@ -88,6 +92,17 @@ fn a_port_that_is_switched_off_stands_still() {
         assert!(changes.contains("/state/port[port-id=2/1/2]/oper-state up"), "{path}: {changes}");
         bench.commit(&sim.poll(after(11_000), &Tree::default()), after(11_000));
         assert_eq!(in_packets(&bench, "2/1/2"), "2502", "{path}");
+    }
+}
+
+#[test]
+fn events_take_ports_down_in_turn_and_up_again() {
+    let bench = Bench::new();
+    let mut sim = sim(&bench, 2);
+    bench.commit(&sim.poll(START, &Tree::default()), START);
+    for (event, port, state) in [(1, 1, "down"), (2, 2, "down"), (3, 1, "up"), (4, 2, "up")] {
+        let changes = bench.commit(&sim.flap(after(event)), after(event));
+        assert!(changes.contains(&format!("/state/port[port-id=2/1/{port}]/oper-state {state}")), "{changes}");
     }
 }
 

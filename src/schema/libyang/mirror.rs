@@ -120,7 +120,8 @@ impl Mirror {
     }
 
     /// Evaluates a constraint for the node that carries it. A must of a node that does not exist holds; a when of such
-    /// a node tells whether it could exist, and holds when there is nothing it could exist in.
+    /// a node tells whether it could exist, and holds when there is nothing it could exist in. A list without keys asks
+    /// whether entries could exist.
     ///
     /// # Errors
     ///
@@ -140,6 +141,9 @@ impl Mirror {
         let schema = self.schema(last.node)?;
         if schema.kind() == NodeKind::LeafList {
             return self.members_hold(constraint, parent, schema);
+        }
+        if schema.kind() == NodeKind::List && last.key.is_none() && constraint.kind == ConstraintKind::When {
+            return self.could_hold(constraint, parent, schema);
         }
         match (self.find_or_stand(parent, last)?, constraint.kind) {
             (Some(node), _) => self.holds(constraint, node),

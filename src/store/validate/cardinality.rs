@@ -183,9 +183,8 @@ impl Judge<'_> {
 
 /// Whether a branch holds anything of a case.
 fn has(schema: &Schema, branch: Option<&Branch>, wanted: impl Fn(&CaseRef) -> bool) -> bool {
-    branch.is_some_and(|branch| {
-        branch.children().iter().any(|child| schema.node(child.node()).cases.iter().any(&wanted))
-    })
+    branch
+        .is_some_and(|branch| branch.children().iter().any(|child| schema.node(child.node()).cases.iter().any(&wanted)))
 }
 
 fn members(child: Option<&Child>) -> usize {

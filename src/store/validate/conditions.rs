@@ -110,10 +110,14 @@ impl Conditions {
                 seen.insert(parent);
             }
             if !violations.is_empty() {
-                return Ok(seen);
+                break;
             }
         }
-        violations.push(Violation::new(schema, &DataPath::root(), "'when' statements go in circles".to_owned()));
+        if violations.is_empty() {
+            violations.push(Violation::new(schema, &DataPath::root(), "'when' statements go in circles".to_owned()));
+        }
+        let delta = Delta::between(schema, &mirrored, candidate);
+        self.follow(Change { schema, base: &mirrored, candidate, delta: &delta })?;
         Ok(seen)
     }
 
@@ -362,7 +366,9 @@ impl Conditions {
                     }
                 });
             } else {
-                places(schema, tree, prefix.steps(), Some(node), &mut |at, _| drop(found.insert(DataPath::new(at))));
+                places(schema, tree, prefix.steps(), Some(node), &mut |at, _| {
+                    found.insert(DataPath::new(at));
+                });
             }
         }
         found
@@ -410,9 +416,9 @@ fn last_below(schema: &Schema, node: NodeId) -> NodeId {
 fn sets(request: &Delta, place: &DataPath) -> bool {
     request.items().iter().any(|item| match item {
         DeltaItem::Created(path) => place.contains(path),
-        DeltaItem::Leaves { at, leaves } => leaves
-            .iter()
-            .any(|change| !change.new.is_default() && place.contains(&at.child(change.node, None))),
+        DeltaItem::Leaves { at, leaves } => {
+            leaves.iter().any(|change| !change.new.is_default() && place.contains(&at.child(change.node, None)))
+        }
         DeltaItem::Removed(_) | DeltaItem::Reordered(..) => false,
     })
 }
