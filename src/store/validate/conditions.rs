@@ -416,9 +416,9 @@ fn last_below(schema: &Schema, node: NodeId) -> NodeId {
 fn sets(request: &Delta, place: &DataPath) -> bool {
     request.items().iter().any(|item| match item {
         DeltaItem::Created(path) => place.contains(path),
-        DeltaItem::Leaves { at, leaves } => leaves
-            .iter()
-            .any(|change| !change.new.is_default() && place.contains(&at.child(change.node, None))),
+        DeltaItem::Leaves { at, leaves } => {
+            leaves.iter().any(|change| !change.new.is_default() && place.contains(&at.child(change.node, None)))
+        }
         DeltaItem::Removed(_) | DeltaItem::Reordered(..) => false,
     })
 }

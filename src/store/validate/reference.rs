@@ -155,8 +155,13 @@ impl References {
             }
         }
         if names {
-            let values: Vec<Value> =
-                leaf.new.into_iter().flat_map(each).filter(|value| matches!(value, Value::Instance(_))).cloned().collect();
+            let values: Vec<Value> = leaf
+                .new
+                .into_iter()
+                .flat_map(each)
+                .filter(|value| matches!(value, Value::Instance(_)))
+                .cloned()
+                .collect();
             self.named.remove(&place);
             if !values.is_empty() {
                 self.named.insert(place, values);
@@ -178,20 +183,15 @@ impl References {
     }
 
     /// Judges every value of one referring leaf.
-    fn check(
-        &self,
-        change: Change<'_>,
-        place: &DataPath,
-        gathered: &mut Gathered,
-        violations: &mut Vec<Violation>,
-    ) {
+    fn check(&self, change: Change<'_>, place: &DataPath, gathered: &mut Gathered, violations: &mut Vec<Violation>) {
         let schema = change.schema;
         let (Some(leaf), Some(node)) = (change.candidate.leaf(place.steps()), place.node()) else { return };
         let references = self.outgoing.get(&node).map_or(&[][..], Vec::as_slice);
         for value in each(&leaf.value) {
             let found = references.iter().any(|reference| reference.leads_to(change, place, value, gathered));
             if !found && !taken_otherwise(schema, node, value) {
-                let targets: Vec<String> = references.iter().map(|reference| schema.path_text(reference.target)).collect();
+                let targets: Vec<String> =
+                    references.iter().map(|reference| schema.path_text(reference.target)).collect();
                 let reason = format!("'{value}' refers to nothing, no {} has this value", targets.join(" or "));
                 violations.push(Violation::new(schema, place, reason));
             }
@@ -382,10 +382,8 @@ pub(super) fn taken_otherwise(schema: &Schema, node: NodeId, value: &Value) -> b
     let module = &schema.module(node.module).name;
     let text = value.to_string();
     node.ty().into_iter().flat_map(|ty| members(ty)).any(|member| {
-        let requires = matches!(
-            member,
-            Type::Leafref { require_instance: true, .. } | Type::Instance { require_instance: true }
-        );
+        let requires =
+            matches!(member, Type::Leafref { require_instance: true, .. } | Type::Instance { require_instance: true });
         !requires && member.accept(Input::Text(&text), Rule::Text, module).as_ref() == Ok(value)
     })
 }
