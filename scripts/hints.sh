@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 case "$(basename "${1:?usage: hints.sh CONFIG}")" in
-lab-tls.toml) flags="-a 127.0.0.1:57401 -u admin -p admin --tls-ca lab/data-tls/tls/cert.pem" ;;
+lab-tls.toml) flags="-a 127.0.0.1:57401 -u admin -p admin --tls-ca lab/data-tls/tls/ca.pem" ;;
 *) flags="-a 127.0.0.1:57400 -u admin -p admin --insecure" ;;
 esac
 gnmic=gnmic

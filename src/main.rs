@@ -11,7 +11,7 @@ use ganymede::agent::{Agent, StartError};
 use ganymede::cli::{Arguments, Command, PasswdError, passwd};
 use ganymede::config::{self, Config};
 use ganymede::log;
-use ganymede::signals::signals;
+use ganymede::signals::Signals;
 use tokio_util::sync::CancellationToken;
 
 const USAGE: u8 = 64;
@@ -64,11 +64,12 @@ fn run(settings: Config, file: &Path, check: bool) -> ExitCode {
 #[tokio::main]
 async fn serve(settings: Config, file: &Path) -> Result<(), StartError> {
     log::start(settings.log);
+    let mut signals = Signals::install().map_err(StartError::Signals)?;
     let agent = Agent::bind(settings).await?;
     let shutdown = CancellationToken::new();
     tokio::select! {
         () = agent.run(shutdown.clone()) => {}
-        () = signals(&agent, file, &shutdown) => {}
+        () = signals.serve(&agent, file, &shutdown) => {}
     }
     Ok(())
 }

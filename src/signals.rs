@@ -10,36 +10,44 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent::Agent;
 
-/// Serves signals. Returns after a second ending signal, or when no handler can be installed for the first.
-pub async fn signals(agent: &Agent, file: &Path, shutdown: &CancellationToken) {
-    let handlers = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = handlers else {
-        tracing::error!("signal handlers cannot be installed");
-        return;
-    };
-    loop {
-        let ending = tokio::select! {
-            name = either(&mut terminate, &mut interrupt) => Some(name),
-            _ = hangup.recv() => None,
-        };
-        match ending {
-            None => reload(agent, file),
-            Some(name) if shutdown.is_cancelled() => {
-                tracing::warn!(signal = name, "second signal, ending at once");
-                return;
-            }
-            Some(name) => {
-                tracing::info!(signal = name, "shutting down");
-                shutdown.cancel();
-            }
-        }
-    }
+/// The signals the daemon answers, caught from the moment this exists.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
 }
 
-async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+impl Signals {
+    /// Installs the handlers. Before that a signal ends the process at once, so this comes first at start.
+    pub fn install() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Serves signals. Returns after a second ending signal.
+    pub async fn serve(&mut self, agent: &Agent, file: &Path, shutdown: &CancellationToken) {
+        loop {
+            let ending = tokio::select! {
+                _ = self.terminate.recv() => Some("SIGTERM"),
+                _ = self.interrupt.recv() => Some("SIGINT"),
+                _ = self.hangup.recv() => None,
+            };
+            match ending {
+                None => reload(agent, file),
+                Some(name) if shutdown.is_cancelled() => {
+                    tracing::warn!(signal = name, "second signal, ending at once");
+                    return;
+                }
+                Some(name) => {
+                    tracing::info!(signal = name, "shutting down");
+                    shutdown.cancel();
+                }
+            }
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use http::header::AUTHORIZATION;
 
 use crate::aaa::Credentials;
 
-/// Longest user name that is written to a log, in characters. The model allows 32.
-const LOGGED_USER_CHARS: usize = 64;
+/// Longest text of a stranger that goes into one field of a log, in characters. The model allows user names of 32.
+const LOGGED_CHARS: usize = 128;
 
 /// The credentials an RPC carries: `username` and `password` (AUTH-001), or over TLS also basic authorisation. None
 /// unless both name and password are there (AUTH-002 to AUTH-004).
@@ -28,11 +28,15 @@ pub(super) fn read(headers: &HeaderMap, encrypted: bool) -> Option<Credentials> 
     complete(std::str::from_utf8(&decoded[..colon]).ok()?, &decoded[colon + 1..])
 }
 
-/// The user name an RPC claims, for the log, whatever else is missing.
+/// The user name an RPC claims, whatever else is missing.
 pub(super) fn claimed_user(headers: &HeaderMap, encrypted: bool) -> String {
     let given = headers.get("username").map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
-    let name = given.or_else(|| read(headers, encrypted).map(|credentials| credentials.user)).unwrap_or_default();
-    name.chars().take(LOGGED_USER_CHARS).collect()
+    given.or_else(|| read(headers, encrypted).map(|credentials| credentials.user)).unwrap_or_default()
+}
+
+/// What of a stranger's text is written to a log.
+pub(super) fn loggable(text: &str) -> String {
+    text.chars().take(LOGGED_CHARS).collect()
 }
 
 fn complete(user: &str, password: &[u8]) -> Option<Credentials> {
@@ -72,7 +76,7 @@ mod tests {
         check(&[("authorization", "Bearer YWRtaW46cDp3")], true, None);
         check(&[("authorization", "Basic ???")], true, None);
         check(&[("authorization", "Basic YWRtaW4=")], true, None); // no colon
-        // Metadata of the RPC goes before it, and is not completed from it.
+        // Metadata goes before it, and is not completed from it.
         check(&[basic, ("username", "ro")], true, None);
     }
 }

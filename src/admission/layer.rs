@@ -66,8 +66,9 @@ impl Admission {
 impl Parts {
     async fn admit(&self, session: &Arc<Session>, path: &str, headers: &HeaderMap) -> Result<Admitted, Refusal> {
         let rpc = Rpc::at(path);
-        let mut line = self.line("rpc", session, path);
-        match self.judge(session, path, rpc, headers, &mut line).await {
+        let claimed = credentials::claimed_user(headers, session.is_encrypted());
+        let mut line = self.line("rpc", session, path, &claimed);
+        match self.judge(session, path, rpc, headers).await {
             Ok((login, channel)) => {
                 line.verdict = Some(Verdict::Authorized);
                 let caller = Caller::new(login, session.clone(), self.log.clone(), line);
@@ -87,16 +88,13 @@ impl Parts {
         path: &str,
         rpc: Rpc,
         headers: &HeaderMap,
-        line: &mut Event,
     ) -> Result<(Login, Channel), Refusal> {
-        line.user = credentials::claimed_user(headers, session.is_encrypted());
         let credentials = credentials::read(headers, session.is_encrypted()).ok_or(Refusal::NoCredentials)?;
-        line.user.clone_from(&credentials.user);
         let login = self.authenticate(session, path, &credentials).await?;
-        if let Some(leaf) = rpc.leaf {
-            if !login.rights.permits_rpc(leaf) {
-                return Err(Refusal::Rpc { rpc: leaf });
-            }
+        if let Some(leaf) = rpc.leaf
+            && !login.rights.permits_rpc(leaf)
+        {
+            return Err(Refusal::Rpc { rpc: leaf });
         }
         self.sessions.seat(session).map_err(Refusal::Sessions)?;
         let channel = self.channels.open(session, rpc.streams);
@@ -117,8 +115,7 @@ impl Parts {
             return Ok(Login { rights, user_changed: session.user_changed() });
         }
         let good = self.authenticator.check(&tree, credentials).await;
-        let mut line = self.line("authentication", session, path);
-        line.user.clone_from(&credentials.user);
+        let mut line = self.line("authentication", session, path, &credentials.user);
         let rights = match user {
             Some(user) if good && user.grpc_access => user,
             // The session stays with the user it had, and so do its subscriptions (AUTH-020, AUTH-022).
@@ -137,14 +134,14 @@ impl Parts {
         Ok(Login { rights, user_changed: session.user_changed() })
     }
 
-    fn line(&self, kind: &'static str, session: &Session, path: &str) -> Event {
+    fn line(&self, kind: &'static str, session: &Session, path: &str, user: &str) -> Event {
         Event {
             time: self.clock.now(),
             kind,
-            user: String::new(),
+            user: credentials::loggable(user),
             client: session.peer(),
             session: session.id(),
-            rpc: path.to_owned(),
+            rpc: credentials::loggable(path),
             paths: String::new(),
             verdict: Some(Verdict::Unauthorized),
             reason: String::new(),

@@ -50,6 +50,9 @@ pub enum StartError {
     /// The simulation cannot be as asked for.
     #[error(transparent)]
     Sim(#[from] sim::StartError),
+    /// The system gives no signals.
+    #[error("signal handlers cannot be installed: {0}")]
+    Signals(std::io::Error),
     /// No random numbers.
     #[error(transparent)]
     Random(#[from] HashError),
@@ -78,7 +81,12 @@ impl StartError {
             | Self::Users(_)
             | Self::Tls(_)
             | Self::Sim(_) => true,
-            Self::Journal(_) | Self::Bind(_) | Self::SecurityLog(_) | Self::Linux(_) | Self::Random(_) => false,
+            Self::Journal(_)
+            | Self::Bind(_)
+            | Self::SecurityLog(_)
+            | Self::Linux(_)
+            | Self::Signals(_)
+            | Self::Random(_) => false,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::io::Write as _;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 
+use super::names::plain_name;
 use super::value::foreign_module;
 use crate::path::{Step, Views};
 use crate::schema::{Kind, Node, NodeId, Schema};
@@ -185,13 +186,15 @@ impl Writer<'_> {
 
     /// Writes a member name and its colon. YANG identifiers need no escaping.
     fn name(&mut self, parent: Option<NodeId>, id: NodeId, top: bool) {
-        let node = self.schema.node(id);
         self.out.push(b'"');
         if self.shape.ietf && (top || self.schema.changes_module(parent, id)) {
+            let node = self.schema.node(id);
             self.out.extend_from_slice(self.schema.module(node.module).name.as_bytes());
             self.out.push(b':');
+            self.out.extend_from_slice(node.name.as_bytes());
+        } else {
+            self.out.extend_from_slice(plain_name(self.schema, id).as_bytes());
         }
-        self.out.extend_from_slice(node.name.as_bytes());
         self.out.extend_from_slice(b"\":");
     }
 }

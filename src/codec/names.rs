@@ -1,10 +1,23 @@
 //! The names of a schema in the form they have inside protobuf paths, encoded once.
 
+use std::borrow::Cow;
+
 use super::protobuf::{Key, put_nested};
 use crate::schema::{NodeId, Schema};
 
 /// `Path.elem`, the field.
 pub(super) const PATH_ELEM: Key = Key::sized(3);
+
+/// The name of a node in paths and in JSON without modules. A node that another module put beside one of the same name
+/// states its module, so that no two of them are the same.
+pub(super) fn plain_name(schema: &Schema, id: NodeId) -> Cow<'_, str> {
+    let node = schema.node(id);
+    if schema.changes_module(node.parent, id) && schema.named(node.parent, &node.name).len() > 1 {
+        Cow::Owned(format!("{}:{}", schema.module(node.module).name, node.name))
+    } else {
+        Cow::Borrowed(&node.name)
+    }
+}
 
 /// For each node three nested forms, stored once and sliced: `Update.path` around `Path.elem` around `PathElem.name`.
 ///
@@ -39,7 +52,9 @@ impl WireNames {
                 let elem = position(bytes);
                 put_nested(bytes, PATH_ELEM, |bytes| {
                     let name = position(bytes);
-                    put_nested(bytes, Key::sized(1), |bytes| bytes.extend_from_slice(schema.node(id).name.as_bytes()));
+                    put_nested(bytes, Key::sized(1), |bytes| {
+                        bytes.extend_from_slice(plain_name(schema, id).as_bytes())
+                    });
                     name_length = length_of(bytes, name);
                 });
                 elem_length = length_of(bytes, elem);

@@ -6,7 +6,7 @@
 use std::io::Write as _;
 
 use super::Wire;
-use super::names::PATH_ELEM;
+use super::names::{PATH_ELEM, plain_name};
 use super::protobuf::{Key, put_bytes, put_nested};
 use crate::path::{ListKey, PATH_TEXT_MAX, PathTextError, RawElem, RawPath, Step, write_key};
 use crate::pb::gnmi as pb;
@@ -200,7 +200,7 @@ pub fn encode_path(schema: &Schema, steps: &[Step], form: PathForm) -> pb::Path 
 }
 
 fn to_elem(schema: &Schema, step: &Step) -> pb::PathElem {
-    let mut elem = pb::PathElem { name: schema.node(step.node).name.to_string(), ..Default::default() };
+    let mut elem = pb::PathElem { name: plain_name(schema, step.node).into_owned(), ..Default::default() };
     if let Some(key) = &step.key {
         each_key(schema, step.node, key, |leaf, value| {
             elem.key.insert(schema.node(leaf).name.to_string(), value.key_text());
@@ -211,7 +211,7 @@ fn to_elem(schema: &Schema, step: &Step) -> pb::PathElem {
 
 /// One element as text, keys sorted by name (PATH-034).
 fn element_text(schema: &Schema, step: &Step) -> String {
-    let mut text = schema.node(step.node).name.to_string();
+    let mut text = plain_name(schema, step.node).into_owned();
     if let Some(key) = &step.key {
         each_key(schema, step.node, key, |leaf, value| {
             // Writing to a String cannot fail.
@@ -258,7 +258,7 @@ impl Wire {
         match form {
             PathForm::Elem => out.extend_from_slice(self.names.path(leaf)),
             PathForm::Element => put_nested(out, Key::sized(1), |out| {
-                put_bytes(out, PATH_ELEMENT, self.schema.node(leaf).name.as_bytes());
+                put_bytes(out, PATH_ELEMENT, plain_name(&self.schema, leaf).as_bytes());
             }),
         }
     }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::map::{Datum, Gaps, Object, Table, nokia, openconfig, openconfig_system};
-use super::reading::{Address, Counters, Ethernet, Link, Neighbours};
+use super::reading::{Address, Counters, Ethernet, IpCounters, Link, Neighbours};
 use crate::schema::Schema;
 use crate::store::StateBatch;
 use crate::time::Timestamp;
@@ -52,6 +52,7 @@ pub(crate) struct Links {
 struct Known {
     seen: Seen,
     counters: Option<Counters>,
+    ipv6: Option<IpCounters>,
     places: Places,
 }
 
@@ -60,6 +61,7 @@ struct Known {
 struct Places {
     facts: Vec<Placed>,
     counters: Vec<Placed>,
+    ipv6: Option<Object>,
     addresses: BTreeMap<IpAddr, (Address, Vec<Placed>)>,
 }
 
@@ -70,6 +72,7 @@ type Placed = (usize, Object);
 struct Tables {
     facts: [Table<Seen>; 5],
     counters: [Table<Counters>; 3],
+    ipv6: Table<IpCounters>,
     addresses: [Table<Address>; 4],
 }
 
@@ -88,6 +91,7 @@ impl Tables {
                 Table::new(schema, nokia::INTERFACE, nokia::INTERFACE_COUNTERS, gaps),
                 Table::new(schema, openconfig::INTERFACE, openconfig::INTERFACE_COUNTERS, gaps),
             ],
+            ipv6: Table::new(schema, nokia::INTERFACE, nokia::IPV6_COUNTERS, gaps),
             addresses: [
                 Table::new(schema, nokia::IPV4_SECONDARY, nokia::ADDRESS_FACTS, gaps),
                 Table::new(schema, nokia::IPV6_ADDRESS, nokia::ADDRESS_FACTS, gaps),
@@ -109,6 +113,7 @@ impl Tables {
         Places {
             facts: facts.filter_map(|(kind, (table, keys))| Some((kind, table.object(schema, keys)?))).collect(),
             counters: counters.filter_map(|(kind, (table, keys))| Some((kind, table.object(schema, keys)?))).collect(),
+            ipv6: self.ipv6.object(schema, &router),
             addresses: BTreeMap::new(),
         }
     }
@@ -173,7 +178,7 @@ impl Links {
                     changed,
                 };
                 let places = self.tables.places(&self.schema, &seen);
-                let known = Known { seen, counters: None, places };
+                let known = Known { seen, counters: None, ipv6: None, places };
                 let known = self.known.entry(known.seen.link.index).or_insert(known);
                 known.write_facts(&self.tables, batch);
             }
@@ -189,6 +194,7 @@ impl Links {
                     known.places.remove(batch);
                     known.places = self.tables.places(&self.schema, &known.seen);
                     known.write_counters(&self.tables, batch);
+                    known.write_ipv6(&self.tables, batch);
                     known.write_addresses(&self.schema, &self.tables, batch);
                 }
                 known.write_facts(&self.tables, batch);
@@ -199,9 +205,22 @@ impl Links {
     /// Its counters as they are now.
     pub(crate) fn count(&mut self, index: u32, counters: Counters, batch: &mut StateBatch) {
         let Some(known) = self.known.get_mut(&index) else { return };
-        if known.counters != Some(counters) {
-            known.counters = Some(counters);
-            known.write_counters(&self.tables, batch);
+        let before = known.counters.replace(counters);
+        if before == Some(counters) {
+            return;
+        }
+        for (kind, object) in &mut known.places.counters {
+            self.tables.counters[*kind].update(object, before.as_ref(), &counters, batch);
+        }
+    }
+
+    /// Its IPv6 counters as they are now.
+    pub(crate) fn count_ipv6(&mut self, index: u32, counters: IpCounters, batch: &mut StateBatch) {
+        if let Some(known) = self.known.get_mut(&index)
+            && known.ipv6 != Some(counters)
+        {
+            known.ipv6 = Some(counters);
+            known.write_ipv6(&self.tables, batch);
         }
     }
 
@@ -280,6 +299,12 @@ impl Known {
         let Some(counters) = &self.counters else { return };
         for (kind, object) in &mut self.places.counters {
             tables.counters[*kind].write(object, counters, batch);
+        }
+    }
+
+    fn write_ipv6(&mut self, tables: &Tables, batch: &mut StateBatch) {
+        if let (Some(counters), Some(object)) = (&self.ipv6, &mut self.places.ipv6) {
+            tables.ipv6.write(object, counters, batch);
         }
     }
 

@@ -102,8 +102,6 @@ pub struct Counters {
     pub out_discards: u64,
     /// What only Ethernet has, when the driver tells.
     pub ethernet: Option<EthernetCounters>,
-    /// IPv6 traffic, when the link has IPv6.
-    pub ipv6: Option<IpCounters>,
     /// How often the carrier came or went.
     pub carrier_changes: Option<u64>,
 }
@@ -144,8 +142,6 @@ pub struct IpCounters {
     pub out_octets: u64,
     /// Packets dropped before sending.
     pub out_discards: u64,
-    /// Received packets dropped.
-    pub in_discards: u64,
 }
 
 /// How an Ethernet link runs.
@@ -358,8 +354,6 @@ pub struct Process {
     pub pid: u32,
     /// Its name.
     pub name: Text,
-    /// Its arguments, program first; empty for a kernel thread.
-    pub args: Vec<Text>,
     /// When it started.
     pub start: Option<Timestamp>,
     /// Processor time in its own code.

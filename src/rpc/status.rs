@@ -13,9 +13,18 @@ use crate::path::PathError;
 use crate::store::{CommitError, EditError};
 use crate::telemetry::PlanError;
 
+/// Characters of a status text. It travels in a header, percent-encoded, and clients drop connections whose headers are
+/// too large; a path alone may have 4096.
+const TEXT_MAX: usize = 1000;
+
 /// A status with the text form operators know.
 fn minor(code: Code, number: u16, text: impl Display) -> Status {
-    Status::new(code, format!("MINOR: MGMT_CORE #{number}: {text}"))
+    let mut text = format!("MINOR: MGMT_CORE #{number}: {text}");
+    if let Some((end, _)) = text.char_indices().nth(TEXT_MAX) {
+        text.truncate(end);
+        text.push_str(" ...");
+    }
+    Status::new(code, text)
 }
 
 /// A path in a Get or Subscribe (gnmi-spec 3.3.4, 3.5.2.4).

@@ -6,6 +6,7 @@
 //! ([`libyang`]), never to look something up.
 
 mod accept;
+mod constraints;
 mod libyang;
 mod load;
 mod pattern;
@@ -15,6 +16,8 @@ mod types;
 use std::sync::Arc;
 
 pub use accept::{Input, Rule, TypeError};
+pub use constraints::{Constraint, ConstraintId, ConstraintKind, Constraints};
+pub use libyang::{Mirror, MirrorError};
 pub use load::{LoadError, Loaded, Sources, load};
 pub use pattern::TextPattern;
 pub use set::NodeSet;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use imbl::ordmap::DiffItem;
 
 use super::tree::{Branch, Child, Leaf, List, Tree};
-use crate::path::ListKey;
+use crate::path::{DataPath, ListKey};
 use crate::schema::{CaseRef, Kind, Node, NodeId, Schema};
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -18,6 +18,26 @@ use crate::value::Value;
 pub(super) fn settle(schema: &Schema, base: &Tree, candidate: &mut Tree, time: Timestamp) {
     let base = if base.root().is_empty() { None } else { Some(&**base.root()) };
     Settling { schema, time }.branch(None, base, candidate.root_mut(), false);
+}
+
+/// Adds what stands at a child when nobody has set it: its default, or the defaults below a container that means nothing
+/// by itself. For children whose `when` holds, and only once their case is active.
+pub(super) fn add_conditional(schema: &Schema, tree: &mut Tree, parent: &DataPath, child: NodeId, time: Timestamp) {
+    let settling = Settling { schema, time };
+    if settling.has_default(child) {
+        settling.add_default(child, tree.branch_mut(schema, parent.steps(), time));
+    }
+}
+
+/// Whether every choice that a child of `at` lies in has taken its case: by data, or by default where there is none.
+pub(super) fn is_case_active(schema: &Schema, child: NodeId, at: Option<&Branch>) -> bool {
+    schema.node(child).cases.iter().all(|ours| {
+        let taken = at.into_iter().flat_map(Branch::children).find_map(|child| {
+            let cases = &schema.node(child.node()).cases;
+            cases.iter().find(|theirs| theirs.choice == ours.choice).map(|theirs| theirs.case)
+        });
+        taken.map_or(ours.is_default, |case| case == ours.case)
+    })
 }
 
 /// Whether a branch holds configuration that somebody set, keys of its own aside. A list entry with state below may
@@ -181,36 +201,30 @@ impl Settling<'_> {
     fn add_defaults(&self, of: Option<NodeId>, at: &mut Branch) {
         for &id in self.schema.children(of) {
             let node = self.schema.node(id);
-            if !node.config || node.has_when || at.child(id).is_some() || !self.in_active_case(node, at) {
-                continue;
-            }
-            if let Some(value) = default_of(node) {
-                at.put_leaf(id, Leaf::in_default(value, self.time));
-            } else if matches!(node.kind, Kind::Container { presence: false }) && self.has_default_below(id) {
-                self.add_defaults(Some(id), at.container_mut(id));
+            let usable = node.config && !node.has_when && at.child(id).is_none();
+            if usable && is_case_active(self.schema, id, Some(at)) && self.has_default(id) {
+                self.add_default(id, at);
             }
         }
     }
 
-    /// Whether every choice the node lies in has taken its case: by data, or by default where there is no data.
-    fn in_active_case(&self, node: &Node, at: &Branch) -> bool {
-        node.cases.iter().all(|ours| {
-            let taken = at.children().iter().find_map(|child| {
-                let cases = &self.schema.node(child.node()).cases;
-                cases.iter().find(|theirs| theirs.choice == ours.choice).map(|theirs| theirs.case)
-            });
-            taken.map_or(ours.is_default, |case| case == ours.case)
-        })
+    fn add_default(&self, id: NodeId, at: &mut Branch) {
+        match default_of(self.schema.node(id)) {
+            Some(value) => drop(at.put_leaf(id, Leaf::in_default(value, self.time))),
+            None => self.add_defaults(Some(id), at.container_mut(id)),
+        }
     }
 
-    fn has_default_below(&self, id: NodeId) -> bool {
-        self.schema.children(Some(id)).iter().any(|&child| {
-            let node = self.schema.node(child);
-            let usable = node.config && !node.has_when && node.cases.iter().all(|case| case.is_default);
-            usable
-                && (default_of(node).is_some()
-                    || matches!(node.kind, Kind::Container { presence: false }) && self.has_default_below(child))
-        })
+    /// Whether a child brings a default with it when nothing of it is set.
+    fn has_default(&self, id: NodeId) -> bool {
+        let node = self.schema.node(id);
+        default_of(node).is_some()
+            || matches!(node.kind, Kind::Container { presence: false })
+                && node.children.iter().any(|&child| {
+                    let node = self.schema.node(child);
+                    let usable = node.config && !node.has_when && node.cases.iter().all(|case| case.is_default);
+                    usable && self.has_default(child)
+                })
     }
 }
 

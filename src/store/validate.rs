@@ -5,23 +5,27 @@
 //! are not judged here; values come in canonical.
 
 mod cardinality;
+mod conditions;
 mod reference;
 #[cfg(test)]
 mod tests;
 mod touched;
 mod unique;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use self::cardinality::Cardinality;
+use self::conditions::Conditions;
 use self::reference::References;
 use self::touched::Change;
 use self::unique::Unique;
 use super::delta::Delta;
+use super::settle::settle;
 use super::tree::Tree;
-use crate::path::DataPath;
-use crate::schema::{Loaded, Schema};
+use crate::path::{DataPath, Step};
+use crate::schema::{Loaded, MirrorError, NodeId, Schema};
 use crate::time::Timestamp;
 
 /// How many violations are reported. Who breaks more than this does not read on.
@@ -55,6 +59,7 @@ pub struct Validator {
     cardinality: Cardinality,
     unique: Unique,
     references: References,
+    conditions: Conditions,
     /// The candidate voted for, until its fate is known: base and candidate.
     pending: Option<(Tree, Tree)>,
 }
@@ -67,6 +72,7 @@ impl Validator {
             cardinality: Cardinality::new(&schema),
             unique: Unique::new(&schema),
             references: References::new(&schema),
+            conditions: Conditions::new(loaded),
             schema,
             pending: None,
         }
@@ -82,12 +88,15 @@ impl Validator {
     /// What the candidate breaks, at least one rule (SET-029). The validator is then as it was before.
     pub fn vote(&mut self, base: &Tree, candidate: &mut Tree, now: Timestamp) -> Result<Delta, Vec<Violation>> {
         self.reject();
-        let delta = Delta::between(&self.schema, base, candidate);
         let mut violations = Vec::new();
-        let schema = self.schema.clone();
-        let change = Change { schema: &schema, base, candidate, delta: &delta };
-        self.judge(change, &mut violations);
-        let _ = now;
+        let delta = match self.judge(base, candidate, now, &mut violations) {
+            Ok(delta) => delta,
+            Err(error) => {
+                let reason = format!("Constraints cannot be evaluated: {error}");
+                violations.push(Violation::new(&self.schema, &DataPath::root(), reason));
+                Delta::default()
+            }
+        };
         if violations.is_empty() {
             self.pending = Some((base.clone(), candidate.clone()));
             return Ok(delta);
@@ -109,20 +118,58 @@ impl Validator {
         }
     }
 
-    fn judge(&mut self, change: Change<'_>, violations: &mut Vec<Violation>) {
-        self.cardinality.check(change, &|_, _| false, violations);
+    fn judge(
+        &mut self,
+        base: &Tree,
+        candidate: &mut Tree,
+        now: Timestamp,
+        violations: &mut Vec<Violation>,
+    ) -> Result<Delta, MirrorError> {
+        let schema = self.schema.clone();
+        let asked = candidate.clone();
+        let looked_at = self.conditions.settle(base, candidate, now, violations)?;
+        if !violations.is_empty() {
+            return Ok(Delta::default());
+        }
+        if !candidate.is_same(&asked) {
+            settle(&schema, base, candidate, now);
+        }
+        let delta = Delta::between(&schema, base, candidate);
+        let change = Change { schema: &schema, base, candidate, delta: &delta };
         self.unique.update(change, violations);
         self.references.update(change, violations);
+        self.count(change, &looked_at, violations)?;
+        self.conditions.check(change, violations)?;
+        Ok(delta)
+    }
+
+    fn count(
+        &mut self,
+        change: Change<'_>,
+        also: &BTreeSet<DataPath>,
+        violations: &mut Vec<Violation>,
+    ) -> Result<(), MirrorError> {
+        let mut failed = None;
+        let mut applies = |at: &[Step], child: NodeId| {
+            self.conditions.applies(at, child).unwrap_or_else(|error| {
+                failed = Some(error);
+                false
+            })
+        };
+        self.cardinality.check(change, also, &mut applies, violations);
+        failed.map_or(Ok(()), Err)
     }
 
     /// Brings everything known back from `candidate` to `base`.
     fn take_back(&mut self, base: &Tree, candidate: &Tree) {
-        let delta = Delta::between(&self.schema, candidate, base);
         let schema = self.schema.clone();
+        let delta = Delta::between(&schema, candidate, base);
         let change = Change { schema: &schema, base: candidate, candidate: base, delta: &delta };
-        // The base was judged before, so what this says of it is of no interest.
+        // The base was judged before, so what this says of it is of no interest. Nor is an error of the mirror: the next
+        // vote makes another one.
         let mut known = Vec::new();
         self.unique.update(change, &mut known);
         self.references.update(change, &mut known);
+        let _ = self.conditions.follow(change);
     }
 }

@@ -3,9 +3,10 @@
 //! Invariant: a `Plan` is valid; after it is built nothing about the request is checked again. Bad requests fail whole,
 //! before any data is sent (SUB-047).
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::path::{KeyMatch, PathError, Pattern, RawPath, Resolver, Step};
+use crate::path::{DataPath, KeyMatch, PathError, Pattern, RawPath, Resolver, Step};
 use crate::schema::Schema;
 
 /// Mode of the subscription list (gnmi-spec 3.5.1.2).
@@ -126,6 +127,9 @@ pub struct PathPlan {
     pub suppress_redundant: bool,
     /// Time after which even unchanged values go out again.
     pub heartbeat: Option<Duration>,
+    /// Whether an earlier path of the list may select some of the same leaves, which then have to go into another
+    /// notification (SUB-040).
+    pub repeats: bool,
 }
 
 impl Plan {
@@ -136,7 +140,7 @@ impl Plan {
         }
         let mut paths: Vec<PathPlan> = Vec::with_capacity(request.paths.len());
         for asked in &request.paths {
-            let patterns = resolver.read(&asked.path)?;
+            let patterns = shown(resolver, resolver.read(&asked.path)?);
             if paths.iter().any(|earlier| earlier.patterns == patterns) {
                 let path = match &*patterns {
                     [only] => only.display(resolver.schema).to_string(),
@@ -150,9 +154,13 @@ impl Plan {
                 mode: asked.mode,
                 sample_interval: if samples { interval(asked, rules)? } else { rules.sample_interval_default },
                 suppress_redundant: asked.suppress_redundant,
+                repeats: false,
                 heartbeat: (asked.heartbeat_interval > 0)
                     .then(|| Duration::from_nanos(asked.heartbeat_interval).max(rules.sample_interval_min)),
             });
+        }
+        for (path, repeats) in repeats(resolver.schema, &paths).into_iter().enumerate() {
+            paths[path].repeats = repeats;
         }
         Ok(Self { mode: request.mode, updates_only: request.updates_only, depth: request.depth, paths })
     }
@@ -181,6 +189,34 @@ impl Plan {
         }
         common.unwrap_or_default()
     }
+}
+
+/// The root selects only what can be addressed (CAP-007).
+fn shown(resolver: &Resolver<'_>, patterns: Vec<Pattern>) -> Vec<Pattern> {
+    let Resolver { schema, views, .. } = *resolver;
+    let (root, others): (Vec<_>, Vec<_>) = patterns.into_iter().partition(|pattern| pattern.steps().is_empty());
+    let roots = schema.roots().iter().filter(|_| !root.is_empty()).filter(|&&top| views.shows(schema, top));
+    let expanded = roots.map(|&top| Pattern::exactly(&DataPath::root().child(top, None), schema));
+    others.into_iter().chain(expanded).collect()
+}
+
+/// For each path, whether another one before it may select a leaf that it selects too: a node above it, below it, or the
+/// same node with other keys.
+fn repeats(schema: &Schema, paths: &[PathPlan]) -> Vec<bool> {
+    let (mut targets, mut above) = (HashSet::new(), HashSet::new());
+    let mut said = Vec::with_capacity(paths.len());
+    for path in paths {
+        let mut repeated = false;
+        for pattern in &path.patterns {
+            let line = pattern.node().map(|node| schema.lineage(node)).unwrap_or_default();
+            repeated |= line.iter().any(|node| targets.contains(node));
+            repeated |= pattern.node().is_some_and(|node| above.contains(&node));
+            targets.extend(pattern.node());
+            above.extend(line);
+        }
+        said.push(repeated);
+    }
+    said
 }
 
 fn interval(asked: &PathRequest, rules: &PlanRules) -> Result<Duration, PlanError> {

@@ -165,12 +165,12 @@ def test_case_44_user_without_grpc(daemon):
 
 def test_every_rpc_is_in_the_security_log(daemon, client):
     # AUTH-025 AUTH-026
-    start = len(daemon.log)
+    start = len(daemon.security_log)
     client.get("/configure/system/name")
     with pytest.raises(grpc.RpcError):
         client.get("/configure/system/name", metadata=[("username", "mallory"), ("password", "s3cret-guess")])
-    logged = eventually(lambda: "mallory" in daemon.log[start:] and daemon.log[start:])
+    logged = eventually(lambda: "mallory" in daemon.security_log[start:] and daemon.security_log[start:])
     lines = logged.splitlines()
     assert any("admin" in line and "authorized" in line and "127.0.0.1" in line for line in lines)
     assert any("mallory" in line and "unauthorized" in line for line in lines)
-    assert "s3cret-guess" not in daemon.log
+    assert "s3cret-guess" not in daemon.log + daemon.security_log

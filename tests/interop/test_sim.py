@@ -8,10 +8,9 @@ from harness.wire import leaves, subscription
 
 @pytest.fixture
 def port(client):
-    """A simulated port: one that has no Linux interface behind it."""
-    ports = {where.removesuffix("/oper-state") for where in client.find("/state/port[port-id=*]/oper-state")}
-    linux = {where.removesuffix("/linux") for where in client.find("/state/port[port-id=*]/linux")}
-    simulated = sorted(ports - linux)
+    """A simulated port: one whose interface is called so."""
+    names = client.find("/state/port[port-id=*]/linux/interface-name")
+    simulated = sorted(where.removesuffix("/linux/interface-name") for where in names if names[where].startswith("sim-"))
     assert len(simulated) == 4
     return simulated[0]
 

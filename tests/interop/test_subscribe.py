@@ -64,10 +64,11 @@ def test_case_20_proto_scalars(gnmic, client):
     assert "uint_val" in said or "int_val" in said
     assert "json" not in said
     kinds = {}
+    client.set(update=[("/configure/system/location", "zurich")])
     for notification in client.once("/configure/system", encoding="PROTO"):
         for update in notification.update:
             kinds[update.path.elem[-1].name] = update.val.WhichOneof("value")
-    assert kinds["name"] == "string_val"
+    assert kinds["location"] == "string_val"
     assert kinds["max-msg-size"] == "uint_val"
     assert kinds["listening-port"] == "int_val"
     assert kinds["auto-config-save"] == "bool_val"

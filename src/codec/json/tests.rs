@@ -57,6 +57,8 @@ fn qualifies_names() {
     check(&kit, &tree, "/test", IETF, &format!(r#"{{"ganymede-test:types":{types}}}"#));
     let top = r#"{"ganymede-test:text":"t","ganymede-test-ext:text":"u","ganymede-test-ext:added":1}"#;
     check(&kit, &tree, "/test/types", IETF, top);
+    // Without modules a name that is taken states its own, so that no member is there twice (ENC-050).
+    check(&kit, &tree, "/test/types", JSON, r#"{"text":"t","ganymede-test-ext:text":"u","added":1}"#);
 }
 
 /// GET-004, GET-006: configuration and state apart; a container left with nothing goes.

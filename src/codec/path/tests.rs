@@ -169,6 +169,19 @@ fn encodes_every_name() {
     }
 }
 
+/// PATH-037, SUB-040: of two nodes with one name, the one of the other module states it, and is found again by that.
+#[test]
+fn keeps_namesakes_apart() {
+    let kit = Kit::new();
+    for path in ["/test/types/text", "/test/types/ganymede-test-ext:text"] {
+        let steps = kit.steps(path);
+        let message = encode_path(&kit.schema, &steps, PathForm::Elem);
+        let raw = decode_path(&message).unwrap();
+        assert_eq!(raw.to_string(), path);
+        assert_eq!(kit.resolver().write(&raw).unwrap().steps(), steps);
+    }
+}
+
 /// Keys that are not strings print in their canonical form, identities without their module.
 #[test]
 fn writes_key_texts() {

@@ -12,7 +12,7 @@ use super::message;
 use crate::platform::links::{Links, Seen};
 use crate::platform::map::{Datum, Gaps, Single, system};
 use crate::platform::numbering::Numbering;
-use crate::platform::reading::{Address, Counters, Ethernet, Layer, Link, Neighbours};
+use crate::platform::reading::{Address, Counters, Ethernet, IpCounters, Layer, Link, Neighbours};
 use crate::platform::system::Card;
 use crate::schema::Schema;
 use crate::store::StateBatch;
@@ -128,6 +128,13 @@ impl Kernel {
             self.links.meet(index, neighbours.get(&index).copied().unwrap_or_default(), batch);
         }
         self.neighbours = neighbours;
+    }
+
+    /// IPv6 counters of the links that have IPv6.
+    pub(super) fn count_ipv6(&mut self, counters: &BTreeMap<u32, IpCounters>, batch: &mut StateBatch) {
+        for (index, counters) in counters {
+            self.links.count_ipv6(*index, *counters, batch);
+        }
     }
 
     fn see(&mut self, link: Link, counters: Option<Counters>, now: Timestamp, batch: &mut StateBatch) {

@@ -9,12 +9,9 @@ use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressProtocol,
 };
-use rtnetlink::packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, Inet6Stats, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage, State,
-    Stats64,
-};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage, State, Stats64};
 
-use crate::platform::reading::{Address, Counters, EthernetCounters, IpCounters, Layer, Link, Mac, Oper, Origin};
+use crate::platform::reading::{Address, Counters, EthernetCounters, Layer, Link, Mac, Oper, Origin};
 
 /// A link and, when the message carries them, its counters.
 pub(super) fn link(message: &LinkMessage) -> Option<(Link, Option<Counters>)> {
@@ -87,7 +84,6 @@ fn oper(state: State) -> Oper {
 #[derive(Default)]
 struct Traffic {
     link: Option<Stats64>,
-    ipv6: Option<IpCounters>,
     carrier_changes: Option<u64>,
 }
 
@@ -96,19 +92,6 @@ impl Traffic {
         match attribute {
             LinkAttribute::Stats64(stats) => self.link = Some(*stats),
             LinkAttribute::CarrierChanges(changes) => self.carrier_changes = Some((*changes).into()),
-            LinkAttribute::AfSpecUnspec(families) => {
-                self.ipv6 = families
-                    .iter()
-                    .filter_map(|family| match family {
-                        AfSpecUnspec::Inet6(parts) => Some(parts),
-                        _ => None,
-                    })
-                    .flatten()
-                    .find_map(|part| match part {
-                        AfSpecInet6::Stats(stats) => Some(ipv6(stats)),
-                        _ => None,
-                    });
-            }
             _ => {}
         }
     }
@@ -141,21 +124,8 @@ impl Traffic {
                 aborted: stats.tx_aborted_errors,
                 heartbeat_errors: stats.tx_heartbeat_errors,
             }),
-            ipv6: self.ipv6,
             carrier_changes: self.carrier_changes,
         })
-    }
-}
-
-fn ipv6(stats: &Inet6Stats) -> IpCounters {
-    let count = |number: i64| u64::from_ne_bytes(number.to_ne_bytes());
-    IpCounters {
-        in_packets: count(stats.in_pkts),
-        in_octets: count(stats.in_octets),
-        out_packets: count(stats.out_requests),
-        out_octets: count(stats.out_octets),
-        in_discards: count(stats.in_discards),
-        out_discards: count(stats.out_discards),
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   links     rtnetlink events, one list per tick  ----> /state/port, /state/router/interface, /interfaces
-//!   slow      ethtool, neighbours, routes  --+---------> the same, by way of the task above
-//!   quick     /proc: time, cpu, memory, load |+--------> /state/system, /system, /components
+//!   slow      ethtool, neighbours, routes, IPv6 --------> the same, by way of the task above
+//!   quick     /proc: time, cpu, memory, load -----------> /state/system, /system, /components
 //!   machine   disks, processes, sensors, identity -----> the same
 //! ```
 //!

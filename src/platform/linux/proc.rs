@@ -3,15 +3,15 @@
 //! Everything here blocks, for microseconds (`/proc/stat`) up to as long as a disk takes ([`filesystems`]); the callers
 //! choose the thread. What cannot be read is left out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use procfs::process::Process as ProcProcess;
+use procfs::process::{MountInfo, Process as ProcProcess};
 use procfs::{Current, CurrentSI, ProcError};
 
-use crate::platform::reading::{CpuSample, CpuTimes, Filesystem, Load, Mac, Machine, Memory, Process};
+use crate::platform::reading::{CpuSample, CpuTimes, Filesystem, IpCounters, Load, Mac, Machine, Memory, Process};
 use crate::time::Timestamp;
 use crate::value::Text;
 
@@ -20,6 +20,9 @@ const LOCAL_FILESYSTEMS: &[&str] = &[
     "bcachefs", "btrfs", "erofs", "exfat", "ext2", "ext3", "ext4", "f2fs", "iso9660", "jffs2", "ntfs", "ntfs3",
     "overlay", "squashfs", "tmpfs", "ubifs", "vfat", "xfs", "zfs",
 ];
+
+/// Trees of the kernel, in which mounts hold no data.
+const PSEUDO_TREES: &[&str] = &["/proc", "/sys"];
 
 /// Processes listed at most, those with the lowest numbers: it bounds what a reading costs.
 const PROCESSES_MAX: usize = 4096;
@@ -131,11 +134,35 @@ fn os_release(text: &str, name: &str) -> Option<Text> {
     Some(value.trim().trim_matches(['"', '\'']).into())
 }
 
+/// IPv6 counters by index of the link; empty where there is no IPv6. Netlink has them too, but in an order that differs
+/// from kernel to kernel, while here each has its name.
+pub(super) fn ipv6_counters() -> BTreeMap<u32, IpCounters> {
+    let Ok(files) = fs::read_dir("/proc/net/dev_snmp6") else { return BTreeMap::new() };
+    let texts = files.filter_map(|file| read(&file.ok()?.path()).ok());
+    texts.filter_map(|text| parse_snmp6(&text)).collect()
+}
+
+fn parse_snmp6(text: &str) -> Option<(u32, IpCounters)> {
+    let find = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix([' ', '\t']))?;
+        line.trim().parse::<u64>().ok()
+    };
+    let counters = IpCounters {
+        in_packets: find("Ip6InReceives")?,
+        in_octets: find("Ip6InOctets")?,
+        out_packets: find("Ip6OutRequests")?,
+        out_octets: find("Ip6OutOctets")?,
+        out_discards: find("Ip6OutDiscards")?,
+    };
+    Some((find("ifIndex")?.try_into().ok()?, counters))
+}
+
 /// Mounted local filesystems, each device once, at the place it was mounted first.
 pub(super) fn filesystems() -> Result<Vec<Filesystem>, ProcError> {
     let mounts = ProcProcess::myself()?.mountinfo()?;
     let mut known = BTreeSet::new();
-    let local = mounts.iter().filter(|mount| LOCAL_FILESYSTEMS.contains(&&*mount.fs_type));
+    let pseudo = |mount: &MountInfo| PSEUDO_TREES.iter().any(|tree| mount.mount_point.starts_with(tree));
+    let local = mounts.iter().filter(|mount| LOCAL_FILESYSTEMS.contains(&&*mount.fs_type) && !pseudo(mount));
     let found = local.filter(|mount| known.insert(mount.majmin.clone())).filter_map(|mount| {
         let size = rustix::fs::statvfs(&mount.mount_point).ok().filter(|size| size.f_blocks > 0)?;
         Some(Filesystem {
@@ -168,7 +195,6 @@ fn read_process(process: &ProcProcess, boot: Option<Timestamp>, ticks: u64, page
     Some(Process {
         pid: u32::try_from(stat.pid).ok()?,
         name: stat.comm.as_str().into(),
-        args: process.cmdline().unwrap_or_default().iter().map(|arg| arg.as_str().into()).collect(),
         start: boot.map(|boot| boot.plus(time(stat.starttime))),
         user: time(stat.utime),
         system: time(stat.stime),
@@ -201,6 +227,16 @@ mod tests {
         assert_eq!(os_release(text, "PRETTY_NAME").as_deref(), Some("Debian GNU/Linux 13 (trixie)"));
         assert_eq!(os_release(text, "ID").as_deref(), Some("debian"));
         assert_eq!(os_release(text, "VERSION_ID"), None);
+    }
+
+    #[test]
+    fn ipv6_counters_are_found_by_name() {
+        let text = "ifIndex                         \t4\nIp6InReceives                   \t30\nIp6InOctets\t2288\n\
+                    Ip6OutForwDatagrams \t7\nIp6OutRequests\t29\nIp6OutOctets\t2160\nIp6OutDiscards\t1\n";
+        let counters =
+            IpCounters { in_packets: 30, in_octets: 2288, out_packets: 29, out_octets: 2160, out_discards: 1 };
+        assert_eq!(parse_snmp6(text), Some((4, counters)));
+        assert_eq!(parse_snmp6("ifIndex 4\n"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What of links costs more to read: how Ethernet runs (ethtool), and the neighbours. Also counts routes.
+//! What of links costs more to read: how Ethernet runs (ethtool), neighbours, IPv6 counters. Also counts routes.
 //!
 //! Read every few seconds, and at once when a link changed its state, since speed and duplex go with it. Long lists are
 //! read less often: reading them takes at most one twentieth of the time.
@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::netlink::{NetlinkError, Requests};
+use super::proc;
 use super::watch::Slow;
 use crate::platform::condition::Condition;
 use crate::platform::reading::{Ethernet, Neighbours, Routes};
@@ -52,6 +53,9 @@ impl SlowLinks {
                     None => modes = None,
                 }
             }
+            if let Ok(found) = tokio::task::spawn_blocking(proc::ipv6_counters).await {
+                self.publish(|slow| slow.ipv6 = Arc::new(found));
+            }
             let began = Instant::now();
             if began >= lists_due {
                 if let Some((neighbours, routes)) = lists.note(read_lists(&mut requests).await) {
@@ -72,7 +76,7 @@ impl SlowLinks {
         self.found.send_if_modified(|slow| {
             let before = slow.clone();
             change(slow);
-            slow.ethernet != before.ethernet || slow.neighbours != before.neighbours
+            *slow != before
         });
     }
 }

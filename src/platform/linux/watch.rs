@@ -24,7 +24,7 @@ use super::kernel::{Kernel, LinkList};
 use super::message;
 use super::netlink::{Events, Heard, NetlinkError, Requests};
 use crate::platform::condition::Condition;
-use crate::platform::reading::{Address, Ethernet, Neighbours};
+use crate::platform::reading::{Address, Ethernet, IpCounters, Neighbours};
 use crate::store::{StateBatch, StateWriter};
 use crate::time::{Clock, Timestamp};
 
@@ -35,10 +35,11 @@ const EVENTS_PER_COMMIT_MAX: usize = 512;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// What the slow collectors last found, for the links they found it of.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Slow {
     pub(super) ethernet: Arc<BTreeMap<u32, Ethernet>>,
     pub(super) neighbours: Arc<BTreeMap<u32, Neighbours>>,
+    pub(super) ipv6: Arc<BTreeMap<u32, IpCounters>>,
 }
 
 /// The collector of links.
@@ -173,6 +174,7 @@ impl Watch {
         let mut batch = StateBatch::new();
         self.kernel.run(slow.ethernet, &mut batch);
         self.kernel.meet(slow.neighbours, &mut batch);
+        self.kernel.count_ipv6(&slow.ipv6, &mut batch);
         self.commit(&batch, self.clock.now());
     }
 

@@ -6,7 +6,7 @@
 use super::table::Row;
 use super::value::Datum;
 use crate::platform::links::Seen;
-use crate::platform::reading::{Address, Counters, Oper};
+use crate::platform::reading::{Address, Counters, IpCounters, Oper};
 
 /// `/state/port`.
 pub(crate) const PORT: &str = "nokia-state:state/port";
@@ -110,18 +110,22 @@ pub(crate) const INTERFACE_FACTS: &[Row<Seen>] = &[
     Row("neighbor-statistics/ipv6", |seen| Some(Datum::Number(seen.neighbours?.ipv6.into()))),
 ];
 
-/// What of a router interface counts. The kernel counts packets of a link, not of IP, but for IPv6.
+/// What of a router interface counts. The kernel counts packets of a link, whatever they are.
 pub(crate) const INTERFACE_COUNTERS: &[Row<Counters>] = &[
     Row("statistics/ip/in-packets", |read| Some(Datum::Count(read.in_packets))),
     Row("statistics/ip/in-octets", |read| Some(Datum::Count(read.in_octets))),
     Row("statistics/ip/out-packets", |read| Some(Datum::Count(read.out_packets))),
     Row("statistics/ip/out-octets", |read| Some(Datum::Count(read.out_octets))),
     Row("statistics/ip/out-discard-packets", |read| Some(Datum::Count(read.out_discards))),
-    Row("ipv6/statistics/in-packets", |read| Some(Datum::Count(read.ipv6?.in_packets))),
-    Row("ipv6/statistics/in-octets", |read| Some(Datum::Count(read.ipv6?.in_octets))),
-    Row("ipv6/statistics/out-packets", |read| Some(Datum::Count(read.ipv6?.out_packets))),
-    Row("ipv6/statistics/out-octets", |read| Some(Datum::Count(read.ipv6?.out_octets))),
-    Row("ipv6/statistics/out-discard-packets", |read| Some(Datum::Count(read.ipv6?.out_discards))),
+];
+
+/// IPv6 packets, which the kernel counts by link as well. It does not do so for IPv4.
+pub(crate) const IPV6_COUNTERS: &[Row<IpCounters>] = &[
+    Row("ipv6/statistics/in-packets", |read| Some(Datum::Count(read.in_packets))),
+    Row("ipv6/statistics/in-octets", |read| Some(Datum::Count(read.in_octets))),
+    Row("ipv6/statistics/out-packets", |read| Some(Datum::Count(read.out_packets))),
+    Row("ipv6/statistics/out-octets", |read| Some(Datum::Count(read.out_octets))),
+    Row("ipv6/statistics/out-discard-packets", |read| Some(Datum::Count(read.out_discards))),
 ];
 
 /// An address with an entry of its own: a further IPv4 address, an IPv6 address that is not link-local.

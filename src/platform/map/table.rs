@@ -164,10 +164,19 @@ impl<R> Table<R> {
 
     /// Puts a reading into the batch.
     pub(crate) fn write(&self, object: &mut Object, reading: &R, batch: &mut StateBatch) {
+        self.update(object, None, reading, batch);
+    }
+
+    /// Puts what differs from the reading written before into the batch.
+    pub(crate) fn update(&self, object: &mut Object, before: Option<&R>, reading: &R, batch: &mut StateBatch) {
         for (group, written) in self.groups.iter().zip(&mut object.groups) {
-            let mut values = Vec::with_capacity(group.leaves.len());
+            let mut values = Vec::new();
             for (leaf, present) in group.leaves.iter().zip(&mut written.present) {
-                match (leaf.read)(reading).and_then(|datum| leaf.make.value(datum)) {
+                let datum = (leaf.read)(reading);
+                if before.is_some_and(|before| (leaf.read)(before) == datum) {
+                    continue;
+                }
+                match datum.and_then(|datum| leaf.make.value(datum)) {
                     Some(value) => {
                         *present = true;
                         values.push((leaf.node, value));

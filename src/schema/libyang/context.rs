@@ -49,13 +49,13 @@ pub(in crate::schema) fn open(library: &Library, modules: &[(&str, Vec<&str>)]) 
 
 /// Frees the parsed form of all modules, which nothing needs once the compiled form has been read. It is about half
 /// of the memory of a context.
-pub(in crate::schema) fn drop_parsed(context: &mut Context) {
+pub(super) fn drop_parsed(context: &mut Context) {
     // SAFETY: exclusive access, and no view of parsed statements exists outside this module.
     unsafe { ffi::ly_ctx_free_parsed(raw(context)) };
 }
 
 /// The context as libyang knows it.
-fn raw(context: &Context) -> *mut ffi::ly_ctx {
+pub(super) fn raw(context: &Context) -> *mut ffi::ly_ctx {
     // `yang5` has no accessor for the pointer, but every module of a context (there are always internal ones) points
     // back to it.
     context.modules(false).next().map_or(ptr::null_mut(), |module| {
@@ -151,7 +151,7 @@ fn is_bare(parsed: &ffi::lysp_module) -> bool {
 }
 
 /// All errors stored for this thread, oldest first, cleared afterwards.
-fn complaints(context: &Context) -> Complaints {
+pub(super) fn complaints(context: &Context) -> Complaints {
     let mut found = VecDeque::new();
     // SAFETY: the list is valid until the next libyang call of this thread; all texts are copied out.
     unsafe {
@@ -181,13 +181,13 @@ impl Complaints {
 }
 
 /// While it lives, libyang keeps every error of this thread instead of only the last.
-struct KeepErrors {
+pub(super) struct KeepErrors {
     options: *mut u32,
     before: *mut u32,
 }
 
 impl KeepErrors {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let options = Box::into_raw(Box::new(ffi::LY_LOSTORE));
         // SAFETY: libyang reads through the pointer on this thread until `drop` hands the old one back; the raw
         // pointers keep this type on its thread.

@@ -1,19 +1,29 @@
 //! What libyang knows and the `yang5` crate does not hand out: loading with sources of our own, and safe views of the
-//! compiled schema down to ranges, patterns, enum names, identities, leafref targets and defaults.
+//! compiled schema down to ranges, patterns, enum names, identities, leafref targets and defaults; the conditions of
+//! must and when; and a data tree to evaluate them on.
 //!
-//! Invariant: every view borrows the context it looks into, so no pointer outlives the memory behind it, and the
-//! compiled schema is never changed after [`open`] returns. This is the only place of the project with unsafe code:
-//! libyang is a C library. Nothing here decides anything about YANG; the arena is made in [`super::load`].
+//! Invariant: every view borrows the context it looks into and everything that stays holds it by reference count, so no
+//! pointer outlives the memory behind it, and the compiled schema is never changed once [`Compiled`] holds it. This is
+//! the only place of the project with unsafe code: libyang is a C library. Nothing here decides anything about YANG;
+//! the arena is made in [`super::load`].
 #![allow(unsafe_code, reason = "libyang is a C library; yang5 covers only a part of it")]
 
+mod compiled;
+mod condition;
 mod context;
+mod mirror;
 mod node;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::ffi::{CStr, c_char};
 use std::slice;
 
-pub(super) use context::{Complaints, drop_parsed, open};
+pub(super) use compiled::Compiled;
+pub(super) use condition::{Condition, ConditionView};
+pub(super) use context::{Complaints, open};
+pub use mirror::{Mirror, MirrorError};
 pub(super) use node::{NodeKind, SchemaModule, SchemaNode, modules};
 pub(super) use types::{CompiledType, IdentityView, PatternView, TypeView};
 

@@ -1,5 +1,6 @@
 //! Views of modules and compiled schema nodes.
 
+use std::ffi::c_char;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::{iter, ptr};
@@ -115,13 +116,40 @@ impl<'a> SchemaNode<'a> {
     /// # Safety
     ///
     /// A pointer that is not null has to be to a compiled node of a context that lives and stays unchanged for `'a`.
-    unsafe fn new(raw: *const ffi::lysc_node) -> Option<Self> {
+    pub(super) unsafe fn new(raw: *const ffi::lysc_node) -> Option<Self> {
         (!raw.is_null()).then_some(Self { raw, context: PhantomData })
     }
 
     fn get(self) -> &'a ffi::lysc_node {
         // SAFETY: views are made only from valid pointers and borrow the context that owns the node.
         unsafe { &*self.raw }
+    }
+
+    /// The pointer behind the view.
+    pub(super) fn as_raw(self) -> *const ffi::lysc_node {
+        self.raw
+    }
+
+    /// The module whose namespace the node is in.
+    pub(super) fn raw_module(self) -> *const ffi::lys_module {
+        self.get().module
+    }
+
+    /// Its name as libyang keeps it.
+    pub(super) fn raw_name(self) -> *const c_char {
+        self.get().name
+    }
+
+    /// The name of its module as libyang keeps it.
+    pub(super) fn raw_module_name(self) -> *const c_char {
+        // SAFETY: every node points to its module, which lives as long as the context.
+        unsafe { (*self.get().module).name }
+    }
+
+    /// The node around it, choices and cases included.
+    pub(in crate::schema) fn parent(self) -> Option<SchemaNode<'a>> {
+        // SAFETY: null or a valid node of the same context.
+        unsafe { Self::new(self.get().parent) }
     }
 
     /// The node as the leaf it is.

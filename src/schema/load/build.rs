@@ -15,8 +15,8 @@ use super::LoadError;
 use super::types::{Names, Types};
 use crate::value::Value;
 
-/// Builds the arena of everything implemented in a context.
-pub(super) fn schema(context: &Context) -> Result<Schema, LoadError> {
+/// Builds the arena of everything implemented in a context, and lists the compiled nodes by id.
+pub(super) fn schema(context: &Context) -> Result<(Schema, Vec<SchemaNode<'_>>), LoadError> {
     let mut modules: Vec<_> = libyang::modules(context).collect();
     modules.sort_by_key(|module| module.name());
     let mut survey = Survey::default();
@@ -26,7 +26,8 @@ pub(super) fn schema(context: &Context) -> Result<Schema, LoadError> {
             survey.visit(node, None, &[], &mut roots)?;
         }
     }
-    Builder::new(&survey, &modules)?.build(roots)
+    let schema = Builder::new(&survey, &modules)?.build(roots)?;
+    Ok((schema, survey.places.into_iter().map(|place| place.node).collect()))
 }
 
 /// What the first pass finds.

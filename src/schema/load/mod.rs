@@ -13,11 +13,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use yang5::context::Context;
-
 pub(super) use library::Library;
 
-use super::libyang::{self, Complaints};
+use super::libyang::{self, Compiled, Complaints};
 use super::pattern::PatternError;
 use super::{Schema, TypeError};
 
@@ -36,13 +34,13 @@ pub struct Sources {
     pub test_modules: bool,
 }
 
-/// A schema and the libyang context it was made from.
-#[derive(Debug)]
+/// A schema and what libyang keeps of it, which the validator needs.
+#[derive(Clone, Debug)]
 pub struct Loaded {
     /// The arena.
     pub schema: Arc<Schema>,
-    /// The compiled context, for the validator.
-    pub context: Arc<Context>,
+    /// libyang's compiled form.
+    pub(in crate::schema) compiled: Arc<Compiled>,
 }
 
 /// Why the modules make no schema. One line each, fit for a log or a terminal.
@@ -109,10 +107,9 @@ pub fn load(sources: &Sources) -> Result<Loaded, LoadError> {
     let library = Library::scan(sources)?;
     let wanted = library.wanted(sources)?;
     let modules: Vec<_> = wanted.iter().map(|name| (name.as_str(), features(sources, name))).collect();
-    let mut context = libyang::open(&library, &modules).map_err(|complaints| refused(&library, &complaints))?;
-    let schema = build::schema(&context)?;
-    libyang::drop_parsed(&mut context);
-    Ok(Loaded { schema: Arc::new(schema), context: Arc::new(context) })
+    let context = libyang::open(&library, &modules).map_err(|complaints| refused(&library, &complaints))?;
+    let (schema, compiled) = Compiled::read(context, build::schema)?;
+    Ok(Loaded { schema: Arc::new(schema), compiled: Arc::new(compiled) })
 }
 
 fn features<'a>(sources: &'a Sources, module: &str) -> Vec<&'a str> {

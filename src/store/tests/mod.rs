@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::delta::Delta;
 use super::diff::{Difference, diff};
 use super::edit::{self, Content, Edit};
 use super::settle::settle;
@@ -116,11 +115,6 @@ pub(super) fn edited(base: &Tree, edits: &[Edit], time: Timestamp) -> Tree {
     }
     settle(schema(), base, &mut candidate, time);
     candidate
-}
-
-/// What turns the empty tree into this one.
-pub(super) fn whole(tree: &Tree) -> Delta {
-    Delta::between(schema(), &Tree::default(), tree)
 }
 
 /// One thing in a flat view of a tree.

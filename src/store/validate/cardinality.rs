@@ -1,6 +1,6 @@
 //! How many there have to be and may be: mandatory leaves and choices, min-elements, max-elements.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Violation;
 use super::touched::Change;
@@ -22,7 +22,7 @@ pub(super) struct Cardinality {
 }
 
 /// Tells whether every `when` about a child that is not there holds at a place.
-pub(super) type Applies<'a> = &'a dyn Fn(&[Step], NodeId) -> bool;
+pub(super) type Applies<'a> = &'a mut dyn FnMut(&[Step], NodeId) -> bool;
 
 impl Cardinality {
     pub(super) fn new(schema: &Schema) -> Self {
@@ -60,9 +60,19 @@ impl Cardinality {
         self.children.contains_key(&of) || self.choices.contains_key(&of)
     }
 
-    /// Judges every branch that was touched.
-    pub(super) fn check(&self, change: Change<'_>, applies: Applies<'_>, violations: &mut Vec<Violation>) {
-        for (path, whole) in change.branches() {
+    /// Judges every branch that was touched, and those in `also`.
+    pub(super) fn check(
+        &self,
+        change: Change<'_>,
+        also: &BTreeSet<DataPath>,
+        applies: Applies<'_>,
+        violations: &mut Vec<Violation>,
+    ) {
+        let mut branches = change.branches();
+        for path in also.iter().filter(|path| change.counts(path.steps())) {
+            branches.entry(path.clone()).or_default();
+        }
+        for (path, whole) in branches {
             if self.demands(path.node()) {
                 let mut judge = Judge { rules: self, change, applies, at: path.steps().to_vec(), violations };
                 judge.branch(path.node(), change.candidate.branch(path.steps()).map(|branch| &**branch), whole);
@@ -154,13 +164,13 @@ impl Judge<'_> {
     }
 
     /// Whether a child that is not there has to be considered: its case is taken and its `when` holds.
-    fn is_wanted(&self, id: NodeId, branch: Option<&Branch>) -> bool {
+    fn is_wanted(&mut self, id: NodeId, branch: Option<&Branch>) -> bool {
         let schema = self.change.schema;
         let innermost = schema.node(id).cases.last();
         innermost.is_none_or(|wanted| has(schema, branch, |case| case == wanted)) && self.applies(id)
     }
 
-    fn applies(&self, id: NodeId) -> bool {
+    fn applies(&mut self, id: NodeId) -> bool {
         !self.change.schema.node(id).has_when || (self.applies)(&self.at, id)
     }
 
@@ -173,9 +183,8 @@ impl Judge<'_> {
 
 /// Whether a branch holds anything of a case.
 fn has(schema: &Schema, branch: Option<&Branch>, wanted: impl Fn(&CaseRef) -> bool) -> bool {
-    branch.is_some_and(|branch| {
-        branch.children().iter().any(|child| schema.node(child.node()).cases.iter().any(&wanted))
-    })
+    branch
+        .is_some_and(|branch| branch.children().iter().any(|child| schema.node(child.node()).cases.iter().any(&wanted)))
 }
 
 fn members(child: Option<&Child>) -> usize {

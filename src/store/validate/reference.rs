@@ -1,14 +1,13 @@
 //! References: leafrefs and instance-identifiers that require what they name.
 //!
-//! Invariant: between votes the index knows every leaf of the configuration that refers to something by a path without
-//! predicates, by its value. A reference that looks at other data on its way (predicates, `deref`) is an expression and
-//! belongs to [`super::conditions`].
+//! Invariant: between votes the index knows every leaf of the configuration that refers to something, by its value. A path
+//! that goes by way of another reference (`deref`) is not followed, and such a leaf may have any value.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Violation;
-use super::touched::{Change, LeafStep};
-use crate::path::{DataPath, RawPath, Resolver, Step, Views};
+use super::touched::{Change, LeafStep, places};
+use crate::path::{DataPath, ListKey, RawPath, Resolver, Step, Views};
 use crate::schema::{Input, NodeId, NodeSet, Rule, Schema, Type};
 use crate::store::settle::is_configured;
 use crate::store::tree::{Branch, Child};
@@ -21,6 +20,8 @@ pub(super) struct References {
     outgoing: HashMap<NodeId, Vec<Reference>>,
     /// By target: the leaves that may refer to it.
     incoming: HashMap<NodeId, Vec<NodeId>>,
+    /// By leaf that a predicate compares with: the leaves whose reference that is, and how many steps they share.
+    compared: HashMap<NodeId, Vec<(NodeId, usize)>>,
     /// Instance-identifiers that require what they name.
     instances: HashSet<NodeId>,
     /// Referring leaves, targets and everything above them.
@@ -37,6 +38,25 @@ struct Reference {
     /// How many steps of the referring place the target shares.
     shared: usize,
     /// From below the shared place down to the target.
+    line: Vec<Hop>,
+}
+
+/// One step of the way to a target.
+#[derive(Clone, Debug)]
+struct Hop {
+    node: NodeId,
+    /// Predicates: which key has to equal which other leaf.
+    keys: Vec<Comparison>,
+}
+
+/// A key that has to have the value of another leaf.
+#[derive(Clone, Debug)]
+struct Comparison {
+    /// Index among the keys of the list.
+    key: usize,
+    /// How many steps of the referring place the other leaf shares.
+    shared: usize,
+    /// From below there down to the other leaf.
     line: Vec<NodeId>,
 }
 
@@ -47,6 +67,7 @@ impl References {
     pub(super) fn new(schema: &Schema) -> Self {
         let mut outgoing: HashMap<NodeId, Vec<Reference>> = HashMap::new();
         let mut incoming: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
+        let mut compared: HashMap<NodeId, Vec<(NodeId, usize)>> = HashMap::new();
         let mut instances = HashSet::new();
         for id in schema.ids().filter(|&id| schema.node(id).config) {
             let Some(ty) = schema.node(id).ty() else { continue };
@@ -55,6 +76,12 @@ impl References {
                     Type::Leafref { target: Some(target), path, require_instance: true, .. } => {
                         if let Some(reference) = Reference::new(schema, id, *target, path) {
                             incoming.entry(*target).or_default().push(id);
+                            for other in reference.line.iter().flat_map(|hop| &hop.keys) {
+                                let leaf = other.line.last().copied();
+                                leaf.into_iter().for_each(|leaf| {
+                                    compared.entry(leaf).or_default().push((id, other.shared));
+                                });
+                            }
                             outgoing.entry(id).or_default().push(reference);
                         }
                     }
@@ -63,9 +90,14 @@ impl References {
                 }
             }
         }
-        let member = |id| outgoing.contains_key(&id) || incoming.contains_key(&id) || instances.contains(&id);
+        let member = |id| {
+            outgoing.contains_key(&id)
+                || incoming.contains_key(&id)
+                || compared.contains_key(&id)
+                || instances.contains(&id)
+        };
         let nodes = NodeSet::of(schema, member).with_ancestors(schema);
-        Self { outgoing, incoming, instances, nodes, referrers: HashMap::new(), named: BTreeMap::new() }
+        Self { outgoing, incoming, compared, instances, nodes, referrers: HashMap::new(), named: BTreeMap::new() }
     }
 
     /// Brings the index from `base` to `candidate`. Reports every reference that leads nowhere now, whether the referring
@@ -76,6 +108,13 @@ impl References {
         let nodes = self.nodes.clone();
         change.leaves(&nodes, &mut |leaf| {
             self.note(&leaf, &mut suspects);
+            for &(referrer, shared) in self.compared.get(&leaf.node).into_iter().flatten() {
+                let shared = leaf.at.get(..shared).unwrap_or(leaf.at);
+                let around = change.schema.node(referrer).parent;
+                places(change.schema, change.candidate, shared, around, &mut |at, _| {
+                    suspects.insert(DataPath::new(at).child(referrer, None));
+                });
+            }
             if self.incoming.contains_key(&leaf.node) {
                 let kept: HashSet<&Value> = leaf.new.into_iter().flat_map(each).collect();
                 let gone = leaf.old.into_iter().flat_map(each).filter(|value| !kept.contains(value));
@@ -116,8 +155,13 @@ impl References {
             }
         }
         if names {
-            let values: Vec<Value> =
-                leaf.new.into_iter().flat_map(each).filter(|value| matches!(value, Value::Instance(_))).cloned().collect();
+            let values: Vec<Value> = leaf
+                .new
+                .into_iter()
+                .flat_map(each)
+                .filter(|value| matches!(value, Value::Instance(_)))
+                .cloned()
+                .collect();
             self.named.remove(&place);
             if !values.is_empty() {
                 self.named.insert(place, values);
@@ -139,24 +183,15 @@ impl References {
     }
 
     /// Judges every value of one referring leaf.
-    fn check(
-        &self,
-        change: Change<'_>,
-        place: &DataPath,
-        gathered: &mut Gathered,
-        violations: &mut Vec<Violation>,
-    ) {
-        let (schema, tree) = (change.schema, change.candidate);
-        let (Some(leaf), Some(node)) = (tree.leaf(place.steps()), place.node()) else { return };
+    fn check(&self, change: Change<'_>, place: &DataPath, gathered: &mut Gathered, violations: &mut Vec<Violation>) {
+        let schema = change.schema;
+        let (Some(leaf), Some(node)) = (change.candidate.leaf(place.steps()), place.node()) else { return };
         let references = self.outgoing.get(&node).map_or(&[][..], Vec::as_slice);
         for value in each(&leaf.value) {
-            let found = references.iter().any(|reference| {
-                let shared = &place.steps()[..reference.shared];
-                tree.branch(shared)
-                    .is_some_and(|branch| reference.leads_to(schema, shared, branch, value, gathered))
-            });
+            let found = references.iter().any(|reference| reference.leads_to(change, place, value, gathered));
             if !found && !taken_otherwise(schema, node, value) {
-                let targets: Vec<String> = references.iter().map(|reference| schema.path_text(reference.target)).collect();
+                let targets: Vec<String> =
+                    references.iter().map(|reference| schema.path_text(reference.target)).collect();
                 let reason = format!("'{value}' refers to nothing, no {} has this value", targets.join(" or "));
                 violations.push(Violation::new(schema, place, reason));
             }
@@ -178,66 +213,157 @@ impl References {
 }
 
 impl Reference {
-    /// None when the path looks at other data on its way, or leads out of the configuration, where nothing is required
+    /// None when the path goes by way of another reference, or leads out of the configuration, where nothing is required
     /// (RFC 7950 9.9).
     fn new(schema: &Schema, referrer: NodeId, target: NodeId, path: &str) -> Option<Self> {
-        if path.contains(['[', '(']) || !schema.node(target).config {
+        if path.contains("deref") || !schema.node(target).config {
             return None;
         }
         let (from, to) = (schema.lineage(referrer), schema.lineage(target));
-        let ups = path.split('/').take_while(|step| step.trim() == "..").count();
+        let steps = split(path);
+        let ups = steps.iter().take_while(|step| **step == "..").count();
         let shared = if path.trim_start().starts_with('/') { 0 } else { from.len().checked_sub(ups)? };
-        (from.get(..shared) == to.get(..shared)).then(|| Self { target, shared, line: to[shared..].to_vec() })
+        if from.get(..shared) != to.get(..shared) || steps.len() - ups != to.len() - shared {
+            return None;
+        }
+        let hop = |(&node, step): (&NodeId, &&str)| {
+            let keys = predicates(step).map(|predicate| Comparison::new(schema, &from, node, predicate));
+            Some(Hop { node, keys: keys.collect::<Option<_>>()? })
+        };
+        let line = to[shared..].iter().zip(&steps[ups..]).map(hop).collect::<Option<_>>()?;
+        Some(Self { target, shared, line })
     }
 
-    /// Whether a target below `branch`, which is at `shared`, has the value.
-    fn leads_to(
-        &self,
-        schema: &Schema,
-        shared: &[Step],
-        branch: &Branch,
-        value: &Value,
-        gathered: &mut Gathered,
-    ) -> bool {
-        if let Some(found) = direct(schema, branch, &self.line, value) {
+    /// Whether the candidate holds a target with the value, seen from the referring place.
+    fn leads_to(&self, change: Change<'_>, place: &DataPath, value: &Value, gathered: &mut Gathered) -> bool {
+        let shared = place.steps().get(..self.shared).unwrap_or_default();
+        let Some(branch) = change.candidate.branch(shared) else { return false };
+        let walk = Walk { change, place };
+        if let Some(found) = walk.direct(branch, &self.line, value) {
             return found;
+        }
+        if self.line.iter().any(|hop| !hop.keys.is_empty()) {
+            let mut values = HashSet::new();
+            walk.gather(branch, &self.line, &mut values);
+            return values.contains(value);
         }
         let values = gathered.entry((self.target, DataPath::new(shared))).or_insert_with(|| {
             let mut values = HashSet::new();
-            gather(schema, branch, &self.line, &mut values);
+            walk.gather(branch, &self.line, &mut values);
             values
         });
         values.contains(value)
     }
 }
 
-/// Looks a value up without searching: through containers, and in a list by its only key. None when it takes a search.
-fn direct(schema: &Schema, branch: &Branch, line: &[NodeId], value: &Value) -> Option<bool> {
-    let (&node, below) = line.split_first()?;
-    match (branch.child(node), below) {
-        (None, _) => Some(false),
-        (Some(Child::Leaf(_, leaf)), _) => Some(each(&leaf.value).any(|member| member == value)),
-        (Some(Child::Container(_, inner)), _) => direct(schema, inner, below, value),
-        (Some(Child::List(_, list)), [key]) if schema.node(node).keys() == [*key] => {
-            let entry = list.get(&[value.clone()].into());
-            Some(entry.is_some_and(|entry| !schema.is_mixed(node) || is_configured(schema, entry.branch())))
+impl Comparison {
+    /// Reads `key = current()/../other`, the one form of predicate that a leafref may have.
+    fn new(schema: &Schema, referrer: &[NodeId], list: NodeId, predicate: &str) -> Option<Self> {
+        let (key, other) = predicate.split_once('=')?;
+        let key = schema.node(list).keys().iter().position(|&id| *schema.node(id).name == *local(key))?;
+        let other = other.trim().strip_prefix("current")?.trim_start().strip_prefix('(')?.trim_start();
+        let steps = split(other.strip_prefix(')')?);
+        let ups = steps.iter().take_while(|step| **step == "..").count();
+        let shared = referrer.len().checked_sub(ups)?;
+        let mut at = referrer.get(..shared)?.last().copied();
+        let mut line = Vec::new();
+        for step in &steps[ups..] {
+            at = Some(schema.child(at, None, local(step))?);
+            line.extend(at);
         }
-        (Some(Child::List(..)), _) => None,
+        Some(Self { key, shared, line })
     }
 }
 
-fn gather(schema: &Schema, branch: &Branch, line: &[NodeId], values: &mut HashSet<Value>) {
-    let Some((&node, below)) = line.split_first() else { return };
-    match branch.child(node) {
-        None => {}
-        Some(Child::Leaf(_, leaf)) => values.extend(each(&leaf.value).cloned()),
-        Some(Child::Container(_, inner)) => gather(schema, inner, below, values),
-        Some(Child::List(_, list)) => {
-            let entries = list.iter().map(|(_, entry)| entry.branch());
-            entries
-                .filter(|entry| !schema.is_mixed(node) || is_configured(schema, entry))
-                .for_each(|entry| gather(schema, entry, below, values));
+/// The steps of a path, predicates still on them.
+fn split(path: &str) -> Vec<&str> {
+    let mut depth = 0usize;
+    let steps = path.split(move |symbol| {
+        match symbol {
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            _ => {}
         }
+        symbol == '/' && depth == 0
+    });
+    steps.map(str::trim).filter(|step| !step.is_empty()).collect()
+}
+
+/// What stands between the brackets of a step.
+fn predicates(step: &str) -> impl Iterator<Item = &str> {
+    step.split('[').skip(1).map(|predicate| predicate.trim_end().trim_end_matches(']'))
+}
+
+/// A name without its prefix.
+fn local(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or(name).trim()
+}
+
+/// On the way from a referring place to its target.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
+    change: Change<'a>,
+    place: &'a DataPath,
+}
+
+impl<'a> Walk<'a> {
+    /// Looks a value up without searching: through containers and in lists whose keys are all known. None when it takes a
+    /// search.
+    fn direct(self, branch: &Branch, line: &[Hop], value: &Value) -> Option<bool> {
+        let (hop, below) = line.split_first()?;
+        let keys = self.change.schema.node(hop.node).keys();
+        match (branch.child(hop.node), below) {
+            (None, _) => Some(false),
+            (Some(Child::Leaf(_, leaf)), _) => Some(each(&leaf.value).any(|member| member == value)),
+            (Some(Child::Container(_, inner)), _) => self.direct(inner, below, value),
+            (Some(Child::List(_, list)), [last]) if hop.keys.is_empty() && keys == [last.node] => {
+                let entry = list.get(&[value.clone()].into());
+                Some(entry.is_some_and(|entry| self.counts(hop.node, entry.branch())))
+            }
+            (Some(Child::List(_, list)), _) if hop.keys.len() == keys.len() => {
+                let mut key: Vec<Option<Value>> = vec![None; keys.len()];
+                for comparison in &hop.keys {
+                    *key.get_mut(comparison.key)? = self.compared(comparison).cloned();
+                }
+                // A predicate that compares with nothing selects nothing.
+                let Some(key) = key.into_iter().collect::<Option<Vec<_>>>() else { return Some(false) };
+                match list.get(&key.into()) {
+                    Some(entry) if self.counts(hop.node, entry.branch()) => self.direct(entry.branch(), below, value),
+                    _ => Some(false),
+                }
+            }
+            (Some(Child::List(..)), _) => None,
+        }
+    }
+
+    fn gather(self, branch: &Branch, line: &[Hop], values: &mut HashSet<Value>) {
+        let Some((hop, below)) = line.split_first() else { return };
+        match branch.child(hop.node) {
+            None => {}
+            Some(Child::Leaf(_, leaf)) => values.extend(each(&leaf.value).cloned()),
+            Some(Child::Container(_, inner)) => self.gather(inner, below, values),
+            Some(Child::List(_, list)) => {
+                let agrees = |key: &ListKey| {
+                    hop.keys.iter().all(|comparison| key.get(comparison.key) == self.compared(comparison))
+                };
+                list.iter()
+                    .filter(|(key, entry)| agrees(key) && self.counts(hop.node, entry.branch()))
+                    .for_each(|(_, entry)| self.gather(entry.branch(), below, values));
+            }
+        }
+    }
+
+    /// The value a key is compared with; none when there is no such leaf, which equals no key.
+    fn compared(self, comparison: &Comparison) -> Option<&'a Value> {
+        let (leaf, above) = comparison.line.split_last()?;
+        let shared = self.change.candidate.branch(self.place.steps().get(..comparison.shared)?)?;
+        let around = above.iter().try_fold(shared, |branch, &node| branch.container(node))?;
+        around.leaf(*leaf).map(|leaf| &leaf.value)
+    }
+
+    /// Whether an entry is configuration and not there for its state only.
+    fn counts(self, list: NodeId, entry: &Branch) -> bool {
+        !self.change.schema.is_mixed(list) || is_configured(self.change.schema, entry)
     }
 }
 
@@ -256,10 +382,8 @@ pub(super) fn taken_otherwise(schema: &Schema, node: NodeId, value: &Value) -> b
     let module = &schema.module(node.module).name;
     let text = value.to_string();
     node.ty().into_iter().flat_map(|ty| members(ty)).any(|member| {
-        let requires = matches!(
-            member,
-            Type::Leafref { require_instance: true, .. } | Type::Instance { require_instance: true }
-        );
+        let requires =
+            matches!(member, Type::Leafref { require_instance: true, .. } | Type::Instance { require_instance: true });
         !requires && member.accept(Input::Text(&text), Rule::Text, module).as_ref() == Ok(value)
     })
 }

@@ -78,10 +78,16 @@ impl<'a> Change<'a> {
 
     /// Whether a place of the candidate is part of the configuration: no entry on the way is there for its state only.
     pub(super) fn counts(&self, place: &[Step]) -> bool {
-        (1..=place.len()).map(|length| &place[..length]).filter(|entry| self.is_mixed_entry(entry)).all(|entry| {
+        self.first_for_state_only(place).is_none()
+    }
+
+    /// The outermost entry on the way to a place that is there in the candidate, but not as configuration.
+    pub(super) fn first_for_state_only<'p>(&self, place: &'p [Step]) -> Option<&'p [Step]> {
+        (1..=place.len()).map(|length| &place[..length]).find(|entry| {
             // An entry that this very change makes counts even when it has nothing but its keys.
-            self.base.branch(entry).is_none()
-                || self.candidate.branch(entry).is_some_and(|branch| is_configured(self.schema, branch))
+            self.is_mixed_entry(entry)
+                && self.base.branch(entry).is_some()
+                && self.candidate.branch(entry).is_some_and(|branch| !is_configured(self.schema, branch))
         })
     }
 

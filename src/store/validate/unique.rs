@@ -70,12 +70,15 @@ impl Unique {
             for entry in &entries {
                 let Some((slot, key)) = rule.slot(number, change.candidate, entry) else { continue };
                 let holders = self.taken.entry(slot).or_default();
-                if let Some(other) = holders.first() {
+                if let Some(other) = holders.iter().find(|holder| **holder != key) {
                     let other = entry.parent().child(rule.list, Some(other.clone()));
-                    let reason = format!("{} are those of {} already", rule.names(change.schema), other.display(change.schema));
+                    let reason =
+                        format!("{} are those of {} already", rule.names(change.schema), other.display(change.schema));
                     violations.push(Violation::new(change.schema, entry, reason));
                 }
-                holders.push(key);
+                if !holders.contains(&key) {
+                    holders.push(key);
+                }
             }
         }
     }

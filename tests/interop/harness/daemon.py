@@ -75,6 +75,10 @@ class Daemon:
         return self.data_dir / "tls" / "ca.pem"
 
     @property
+    def security_log(self):
+        return (self.data_dir / "security.log").read_text()
+
+    @property
     def log(self):
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
