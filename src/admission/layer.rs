@@ -91,10 +91,10 @@ impl Parts {
     ) -> Result<(Login, Channel), Refusal> {
         let credentials = credentials::read(headers, session.is_encrypted()).ok_or(Refusal::NoCredentials)?;
         let login = self.authenticate(session, path, &credentials).await?;
-        if let Some(leaf) = rpc.leaf {
-            if !login.rights.permits_rpc(leaf) {
-                return Err(Refusal::Rpc { rpc: leaf });
-            }
+        if let Some(leaf) = rpc.leaf
+            && !login.rights.permits_rpc(leaf)
+        {
+            return Err(Refusal::Rpc { rpc: leaf });
         }
         self.sessions.seat(session).map_err(Refusal::Sessions)?;
         let channel = self.channels.open(session, rpc.streams);
