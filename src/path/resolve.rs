@@ -200,7 +200,8 @@ impl Resolver<'_> {
 
     /// The one place an update or replace names; a list without keys as last element is the list as a whole.
     pub fn write(&self, raw: &RawPath) -> Result<DataPath, PathError> {
-        if raw.elems.iter().any(|elem| matches!(&*elem.name, "*" | "...")) {
+        let open = |elem: &RawElem| matches!(&*elem.name, "*" | "...") || elem.keys.iter().any(|(_, text)| text == "*");
+        if raw.elems.iter().any(open) {
             return Err(PathError::WildcardInWrite { path: raw.to_string() });
         }
         let found = Walk { resolver: self, raw, keys: Keys::Write }.run()?;
@@ -368,7 +369,7 @@ impl Walk<'_> {
             let Some(position) = names.iter().position(|&name| *schema.node(name).name == *wanted) else {
                 return if wildcard { Ok(None) } else { Err(self.unknown_key(id, key)) };
             };
-            if text == "*" && self.keys != Keys::Write {
+            if text == "*" {
                 continue;
             }
             let value = self.key_value(names[position], key, text)?;

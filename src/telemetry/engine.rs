@@ -237,7 +237,7 @@ impl Engine {
     /// Whether the leaves of a branch are within the depth asked for: those of the selected node itself are level 1
     /// (EXT-004, EXT-005).
     fn within_depth(&self, selected: &Pattern, at: &[Step]) -> bool {
-        self.plan.depth.is_none_or(|depth| at.len() + 1 <= selected.steps().len() + depth as usize)
+        self.plan.depth.is_none_or(|depth| at.len() < selected.steps().len() + depth as usize)
     }
 
     /// Writes what changed since the last commit seen.

@@ -56,6 +56,8 @@ pub(super) struct Sim {
     /// Position of the port that flaps next.
     turn: usize,
     started: bool,
+    /// The latest time seen. When the clock is set back, the counters stand still until it is past this again.
+    latest: Timestamp,
 }
 
 struct Port {
@@ -147,6 +149,7 @@ impl Sim {
             next_index: CONFIGURED_INDEX_BASE,
             turn: 0,
             started: false,
+            latest: now,
             schema,
             settings,
         }
@@ -168,6 +171,7 @@ impl Sim {
 
     /// Advances the counters of one part.
     pub(super) fn count(&mut self, part: usize, now: Timestamp, batch: &mut StateBatch) {
+        let now = self.not_before(now);
         let first = part * PORTS_PER_PART;
         for (position, port) in self.ports.iter().enumerate().skip(first).take(PORTS_PER_PART) {
             self.links.count(index(position), port.traffic.counters(&self.settings, now), batch);
@@ -180,6 +184,7 @@ impl Sim {
 
     /// Takes configuration in: what differs from the tree before.
     pub(super) fn follow(&mut self, now: Timestamp, tree: &Tree) -> StateBatch {
+        let now = self.not_before(now);
         let mut batch = StateBatch::new();
         if !std::mem::replace(&mut self.started, true) {
             self.start(now, &mut batch);
@@ -204,6 +209,7 @@ impl Sim {
     /// The port whose turn it is goes down, or comes up again.
     pub(super) fn flap(&mut self, now: Timestamp) -> StateBatch {
         let mut batch = StateBatch::new();
+        let now = self.not_before(now);
         let position = self.turn;
         self.turn = (position + 1) % self.ports.len().max(1);
         if let Some(port) = self.ports.get_mut(position) {
@@ -211,6 +217,11 @@ impl Sim {
             self.links.see(port.link(position), Some(port.port_id.clone()), now, &mut batch);
         }
         batch
+    }
+
+    fn not_before(&mut self, now: Timestamp) -> Timestamp {
+        self.latest = self.latest.max(now);
+        self.latest
     }
 
     /// Takes the tree as known: it differs in state only.

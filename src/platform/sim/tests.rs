@@ -62,6 +62,10 @@ fn counters_are_a_function_of_time_and_port() {
     ] {
         assert_eq!(bench.value(path), value, "{path}");
     }
+    // A clock that is set back does not turn counters back.
+    let before = bench.store.newest().generation;
+    bench.commit(&sim.poll(after(500), &empty), after(500));
+    assert_eq!(bench.store.newest().generation, before);
     // Another simulation of the same element at the same time shows the same, however often it is looked at.
     let other = Bench::new();
     let mut again = self::sim(&other, 3);
