@@ -43,15 +43,15 @@ async fn every_rpc_carries_its_own_credentials() {
     assert_eq!(code(&client.subscribe("", "").await), Code::Unauthenticated);
 }
 
-/// AUTH-027.
+/// AUTH-027, AUTH-028.
 #[tokio::test]
 async fn profiles_say_which_rpcs() {
     let door = Door::open(Limits::default());
     let mut client = door.connect().await;
     assert_eq!(code(&client.get(RO.0, RO.1).await), Code::Ok);
     assert_eq!(code(&client.subscribe(RO.0, RO.1).await), Code::Ok);
-    // Whether a user may write is judged by Set itself, which knows the paths.
-    assert_eq!(code(&client.set(RO.0, RO.1).await), Code::Ok);
+    let refused = client.set(RO.0, RO.1).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
     assert_eq!(code(&client.set(ADMIN.0, ADMIN.1).await), Code::Ok);
     let refused = client.get("narrow", "narrow-secret").await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
@@ -152,7 +152,7 @@ async fn every_rpc_is_in_the_security_log() {
     let mut client = door.connect().await;
     client.capabilities(ADMIN.0, ADMIN.1).await.unwrap();
     client.get("eve", "guessed-secret").await.unwrap_err();
-    client.get("narrow", "narrow-secret").await.unwrap_err();
+    client.set(RO.0, RO.1).await.unwrap_err();
     client.get("", "").await.unwrap_err();
     let subscription = client.subscribe(ADMIN.0, ADMIN.1).await.unwrap();
     drop((subscription, client));
@@ -166,7 +166,7 @@ async fn every_rpc_is_in_the_security_log() {
         "session-open admin  authorized ",
         "rpc admin /gnmi.gNMI/Capabilities authorized ",
         "rpc eve /gnmi.gNMI/Get unauthorized ",
-        "rpc narrow /gnmi.gNMI/Get unauthorized ",
+        "rpc ro /gnmi.gNMI/Set unauthorized ",
         "rpc  /gnmi.gNMI/Get unauthorized ",
         "rpc admin /gnmi.gNMI/Subscribe authorized /a /b",
         "session-close admin  authorized ",
