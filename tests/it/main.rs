@@ -1,8 +1,24 @@
-//! Tests through the public door of the library, in one binary.
+//! Tests through the public door of the library, in one binary: real clients against a real agent on a loopback port.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod harness;
+mod request;
+mod text;
+
 mod admission;
+mod capabilities;
 mod door;
+mod encodings;
+mod extensions;
+mod get;
 mod net;
+mod on_change;
+mod once;
+mod paths;
+mod sample;
+mod set;
+mod set_values;
+mod subscribe;
+mod target_defined;
 mod wire;
