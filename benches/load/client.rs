@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::client::Grpc;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
@@ -76,13 +78,15 @@ impl Session {
         self.unary("/gnmi.gNMI/Set", request).await
     }
 
-    /// Opens one subscription. The request side stays open, as most collectors leave it.
-    pub(crate) async fn subscribe(&mut self, request: Bytes) -> Result<Streaming<Seen>> {
+    /// Opens one subscription.
+    async fn subscribe(&mut self, request: Bytes) -> Result<Subscription> {
         self.grpc.ready().await?;
-        let requests = tokio_stream::once(request).chain(tokio_stream::pending());
-        let request = self.request(requests);
+        let (open, requests) = mpsc::channel(1);
+        open.send(request).await?;
+        let request = self.request(ReceiverStream::new(requests));
         let path = PathAndQuery::from_static("/gnmi.gNMI/Subscribe");
-        Ok(self.grpc.streaming(request, path, Counting).await?.into_inner())
+        let messages = self.grpc.streaming(request, path, Counting).await?.into_inner();
+        Ok(Subscription { messages, _open: open })
     }
 
     async fn unary(&mut self, path: &'static str, message: Bytes) -> Result<Bytes> {
@@ -99,6 +103,13 @@ impl Session {
         }
         request
     }
+}
+
+/// A subscription whose request side is open, as most collectors leave it, until this is dropped. Were it open for ever,
+/// dropping the messages would not cancel the call.
+struct Subscription {
+    messages: Streaming<Seen>,
+    _open: mpsc::Sender<Bytes>,
 }
 
 /// When a subscription of the load client ends.
@@ -169,11 +180,11 @@ pub(crate) async fn subscribe_all(sessions: &[Session], request: &Bytes, streams
 pub(crate) async fn subscribe_one(mut session: Session, request: Bytes, ends: Ends) -> Result<Totals> {
     let started = Instant::now();
     let mut totals = Totals::default();
-    let mut stream = session.subscribe(request).await?;
+    let mut subscription = session.subscribe(request).await?;
     let mut end = None;
     loop {
         let until = end.unwrap_or_else(|| Instant::now() + SILENCE_MAX);
-        match tokio::time::timeout_at(until.into(), stream.next()).await {
+        match tokio::time::timeout_at(until.into(), subscription.messages.next()).await {
             Ok(Some(seen)) => {
                 let seen = seen?;
                 totals.count(&seen);
@@ -222,8 +233,10 @@ pub(crate) async fn timed(
     Ok(durations)
 }
 
-/// Opens `count` connections.
+/// Opens `count` connections, once the server has had the time to see that earlier ones are gone: the daemon admits
+/// eight sessions.
 pub(crate) async fn connect_all(target: &Target, count: usize) -> Result<Vec<Session>> {
+    tokio::time::sleep(Duration::from_millis(100)).await;
     let mut sessions = Vec::with_capacity(count);
     for _ in 0..count {
         sessions.push(target.connect().await?);

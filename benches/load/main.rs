@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::bench::{Bench, Budget};
+use crate::bench::{Bench, Budget, Workload};
 
 type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -43,6 +43,9 @@ struct Cli {
     /// With lists of 1,000,000 leaves and five repetitions.
     #[arg(long, conflicts_with = "quick")]
     long: bool,
+    /// Only these workloads.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "w9,w4,w1,w3")]
+    only: Vec<Workload>,
     /// What cargo adds to the arguments of every benchmark.
     #[arg(long, hide = true, global = true)]
     bench: bool,
@@ -79,11 +82,14 @@ fn run(cli: Cli) -> Result<()> {
         }
         Some(Command::Client(settings)) => one_thread()?.block_on(standalone::run(settings)),
         Some(Command::Map { leaves }) => floor::print_map_bytes(leaves),
-        None => one_thread()?.block_on(Bench::run(match (cli.quick, cli.long) {
-            (true, _) => Budget::QUICK,
-            (_, true) => Budget::LONG,
-            _ => Budget::DEFAULT,
-        })),
+        None => {
+            let budget = match (cli.quick, cli.long) {
+                (true, _) => Budget::QUICK,
+                (_, true) => Budget::LONG,
+                _ => Budget::DEFAULT,
+            };
+            one_thread()?.block_on(Bench::run(budget, &cli.only))
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Server {
     child: Child,
     target: Target,
     started: Instant,
+    /// Ended because it was asked to.
+    stopped: bool,
 }
 
 impl Server {
@@ -34,7 +36,7 @@ impl Server {
         let started = Instant::now();
         let child = command.stdin(Stdio::null()).spawn();
         cores.enter(cores.client)?;
-        Ok(Self { child: child?, target, started })
+        Ok(Self { child: child?, target, started, stopped: false })
     }
 
     /// Connects again and again until Capabilities is answered; the session, and the time since the start.
@@ -71,6 +73,7 @@ impl Server {
         let asked = Instant::now();
         while asked.elapsed() < STOP_MAX {
             if let Some(status) = self.child.try_wait()? {
+                self.stopped = true;
                 return Ok(status);
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -87,7 +90,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail only when it has ended already.
+        // Not asked to end, so whatever was being measured is not; the status says why better than a refused connection.
+        if let (false, Ok(Some(status))) = (self.stopped, self.child.try_wait()) {
+            eprintln!("load: a server ended before its time: {status}");
+            return;
+        }
+        // Both fail only when it has ended in between.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -92,9 +92,10 @@ impl Parts {
         let credentials = credentials::read(headers, session.is_encrypted()).ok_or(Refusal::NoCredentials)?;
         let login = self.authenticate(session, path, &credentials).await?;
         if let Some(leaf) = rpc.leaf
-            && !login.rights.permits_rpc(leaf) {
-                return Err(Refusal::Rpc { rpc: leaf });
-            }
+            && !login.rights.permits_rpc(leaf)
+        {
+            return Err(Refusal::Rpc { rpc: leaf });
+        }
         self.sessions.seat(session).map_err(Refusal::Sessions)?;
         let channel = self.channels.open(session, rpc.streams);
         let channel = channel.ok_or(Refusal::Channels { limit: self.channels.limit() })?;

@@ -354,8 +354,6 @@ pub struct Process {
     pub pid: u32,
     /// Its name.
     pub name: Text,
-    /// Its arguments, program first; empty for a kernel thread.
-    pub args: Vec<Text>,
     /// When it started.
     pub start: Option<Timestamp>,
     /// Processor time in its own code.

@@ -52,8 +52,6 @@ async fn profiles_say_which_rpcs() {
     assert_eq!(code(&client.subscribe(RO.0, RO.1).await), Code::Ok);
     let refused = client.set(RO.0, RO.1).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
-    let text = "MINOR: MGMT_CORE #2020: Permission denied - unauthorized use of 'gnmi-set' - user 'ro' may only read";
-    assert_eq!(refused.message(), text);
     assert_eq!(code(&client.set(ADMIN.0, ADMIN.1).await), Code::Ok);
     let refused = client.get("narrow", "narrow-secret").await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);

@@ -218,8 +218,11 @@ impl GnmiService for Hollow {
         Ok(Response::new(GetResponse::default()))
     }
 
-    /// Slow, so that tests can have one in flight.
-    async fn set(&self, _: Request<SetRequest>) -> Result<Response<SetResponse>, Status> {
+    /// Slow, so that tests can have one in flight. Refuses as the real one does.
+    async fn set(&self, request: Request<SetRequest>) -> Result<Response<SetResponse>, Status> {
+        if !request.extensions().get::<Arc<Caller>>().unwrap().rights.may_write() {
+            return Err(Status::permission_denied("may only read"));
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
         Ok(Response::new(SetResponse::default()))
     }

@@ -195,7 +195,6 @@ fn read_process(process: &ProcProcess, boot: Option<Timestamp>, ticks: u64, page
     Some(Process {
         pid: u32::try_from(stat.pid).ok()?,
         name: stat.comm.as_str().into(),
-        args: process.cmdline().unwrap_or_default().iter().map(|arg| arg.as_str().into()).collect(),
         start: boot.map(|boot| boot.plus(time(stat.starttime))),
         user: time(stat.utime),
         system: time(stat.stime),

@@ -125,7 +125,6 @@ pub(crate) const FAN_COMPONENT: &[Row<Fan>] = &[
 pub(crate) const PROCESS_FACTS: &[Row<Process>] = &[
     Row("state/pid", |process| Some(Datum::Number(process.pid.into()))),
     Row("state/name", |process| Some(Datum::Shared(&process.name))),
-    Row("state/args", |process| (!process.args.is_empty()).then_some(Datum::Texts(&process.args))),
     Row("state/start-time", |process| process.start.map(Datum::Time)),
     Row("state/cpu-usage-user", |process| nanos(process.user)),
     Row("state/cpu-usage-system", |process| nanos(process.system)),

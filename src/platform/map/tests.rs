@@ -315,7 +315,6 @@ fn init() -> Process {
     Process {
         pid: 1,
         name: "init".into(),
-        args: vec!["/sbin/init".into(), "--quiet".into()],
         start: Some(START),
         user: Duration::from_secs(1),
         system: Duration::from_millis(500),

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::platform::reading::Mac;
-use crate::schema::{Input, NodeId, Range, Rule, Schema, Type};
+use crate::schema::{Input, Kind, NodeId, Range, Rule, Schema, Type};
 use crate::time::Timestamp;
 use crate::value::{Decimal, Identity, Text, Value};
 
@@ -34,8 +34,6 @@ pub(crate) enum Datum<'r> {
     Mac(Mac),
     /// An IP address.
     Address(IpAddr),
-    /// Members of a leaf-list.
-    Texts(&'r [Text]),
 }
 
 impl Datum<'_> {
@@ -64,7 +62,7 @@ impl Datum<'_> {
             Self::Count(count) => count.to_string().into(),
             Self::Number(number) => number.to_string().into(),
             Self::Flag(flag) => flag.to_string().into(),
-            Self::Fraction(..) | Self::Texts(_) => return None,
+            Self::Fraction(..) => return None,
         })
     }
 }
@@ -89,23 +87,15 @@ pub(crate) enum Make {
         ty: Arc<Type>,
         home: Text,
     },
-    /// A leaf-list of such texts.
-    List {
-        ty: Arc<Type>,
-        home: Text,
-    },
 }
 
 impl Make {
-    /// What the type of a leaf or leaf-list asks for; none when the node is neither.
+    /// What the type of a leaf asks for; none when the node is no leaf.
     pub(crate) fn new(schema: &Schema, node: NodeId) -> Option<Self> {
         let data = schema.node(node);
         let ty = data.ty()?.clone();
         let home = schema.module(data.module).name.clone();
-        if matches!(data.kind, crate::schema::Kind::LeafList(_)) {
-            return Some(Self::List { ty, home });
-        }
-        Some(Self::of(&ty, home))
+        matches!(data.kind, Kind::Leaf(_)).then(|| Self::of(&ty, home))
     }
 
     fn of(ty: &Arc<Type>, home: Text) -> Self {
@@ -149,11 +139,6 @@ impl Make {
             Self::Checked { ty, home } => {
                 let text = datum.into_text()?;
                 ty.accept(Input::Text(&text), Rule::Text, home).ok()
-            }
-            Self::List { ty, home } => {
-                let Datum::Texts(texts) = datum else { return None };
-                let accept = |text: &Text| ty.accept(Input::Text(text), Rule::Text, home).ok();
-                texts.iter().map(accept).collect::<Option<Arc<[Value]>>>().map(Value::List)
             }
         }
     }

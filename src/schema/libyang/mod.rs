@@ -13,6 +13,8 @@ mod condition;
 mod context;
 mod mirror;
 mod node;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::ffi::{CStr, c_char};
