@@ -57,6 +57,7 @@ const ROWS: &[Row] = &[
     ),
     ("loose-leafref", r#""any""#, r#""any""#, r#""any""#, "string any"),
     ("union-string-first", r#""5""#, r#""5""#, r#""5""#, "string 5"),
+    ("union-string-first", "5", "5", "5", "uint 5"),
     ("union-number-first", "5", "5", "5", "uint 5"),
     ("union-number-first", r#""five""#, r#""five""#, r#""five""#, "string five"),
     ("union-enum-number", r#""never""#, r#""never""#, r#""never""#, "string never"),
