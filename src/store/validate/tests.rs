@@ -139,7 +139,7 @@ fn follows_relative_references() {
     let dangling = [
         "/router[name=a]/interface[name=i][unit=0]/track - 'j' refers to nothing, no /router/interface/name has this value",
     ];
-    bench.refuses(&[track.clone()], &dangling);
+    bench.refuses(std::slice::from_ref(&track), &dangling);
     bench.takes(&[update("/router[name=a]/interface[name=j][unit=1]"), track]);
     bench.takes(&[delete("/router[name=b]")]);
     bench.refuses(&[delete("/router[name=a]/interface[name=j][unit=1]")], &dangling);
