@@ -39,13 +39,17 @@ const HISTORY_MAX: u64 = 50;
 /// Layout of the tables. A file with another number is not touched.
 const FORMAT: u64 = 1;
 
+/// Bytes of a commit that are kept in one row. A row is written anew whenever its neighbour changes, so one large commit
+/// in one row would make every commit after it slow.
+const PIECE_BYTES: usize = 2 << 10;
+
 /// Memory that the file's pages may take. The configuration itself is in the tree; this only serves appends.
 const CACHE_BYTES: usize = 8 << 20;
 
 /// Explicit configuration: printable path to [`Row`].
 const CONFIG: TableDefinition<&str, &[u8]> = TableDefinition::new("config");
-/// Commit number to [`PastCommit`].
-const COMMITS: TableDefinition<u64, &[u8]> = TableDefinition::new("commits");
+/// Commit number and piece to a piece of a [`PastCommit`].
+const COMMITS: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("commits");
 /// What the file says about itself.
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 
@@ -298,7 +302,7 @@ fn read_saved(database: &Database) -> Result<Read, Fault> {
         Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Read { startup, ..empty }),
         Err(error) => return Err(error.into()),
     };
-    let last_commit_id = commits.last()?.map_or(0, |(commit_id, _)| commit_id.value());
+    let last_commit_id = commits.last()?.map_or(0, |(key, _)| key.value().0);
     let rows = reading
         .open_table(CONFIG)?
         .iter()?
@@ -315,15 +319,28 @@ fn read_history(database: &Database) -> Result<Vec<PastCommit>, Fault> {
         Err(error) => return Err(error.into()),
     };
     let mut history = Vec::new();
-    for commit in commits.iter()? {
-        let (commit_id, bytes) = commit?;
-        history.push(past_commit(commit_id.value(), bytes.value())?);
+    let mut at = commits.first()?.map_or(0, |(key, _)| key.value().0);
+    while let Some(commit) = past_commit(&commits, at)? {
+        history.push(commit);
+        at += 1;
     }
     Ok(history)
 }
 
-fn past_commit(commit_id: u64, bytes: &[u8]) -> Result<PastCommit, Fault> {
-    PastCommit::decode(commit_id, bytes).ok_or_else(|| Fault::Damaged(format!("commit {commit_id} cannot be read")))
+/// Puts the pieces of a commit together; none when there are none.
+fn past_commit(
+    commits: &impl ReadableTable<(u64, u32), &'static [u8]>,
+    commit_id: u64,
+) -> Result<Option<PastCommit>, Fault> {
+    let mut bytes = Vec::new();
+    for piece in commits.range((commit_id, 0)..=(commit_id, u32::MAX))? {
+        bytes.extend(piece?.1.value());
+    }
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let commit = PastCommit::decode(commit_id, &bytes);
+    commit.map(Some).ok_or_else(|| Fault::Damaged(format!("commit {commit_id} cannot be read")))
 }
 
 fn begin(database: &Database) -> Result<redb::WriteTransaction, Fault> {
@@ -352,8 +369,10 @@ fn write_commit(
             write_item(&mut config, schema, record, item)?;
         }
         let mut commits = writing.open_table(COMMITS)?;
-        commits.insert(commit_id, &*record.encode(&config.into_changes()))?;
-        commits.retain_in(..commit_id.saturating_sub(HISTORY_MAX - 1), |_, _| false)?;
+        for (piece, bytes) in (0..).zip(record.encode(&config.into_changes()).chunks(PIECE_BYTES)) {
+            commits.insert((commit_id, piece), bytes)?;
+        }
+        commits.retain_in(..(commit_id.saturating_sub(HISTORY_MAX - 1), 0), |_, _| false)?;
     }
     Ok(writing.commit()?)
 }
@@ -419,19 +438,16 @@ fn take_back(database: &Database, last: u64) -> Result<(), Fault> {
     {
         let mut commits = writing.open_table(COMMITS)?;
         let mut config: Table<'_, &str, &[u8]> = writing.open_table(CONFIG)?;
-        let mut extra = Vec::new();
-        for commit in commits.range(last + 1..)? {
-            let (commit_id, bytes) = commit?;
-            extra.push(past_commit(commit_id.value(), bytes.value())?);
-        }
-        for commit in extra.iter().rev() {
+        let newest = commits.last()?.map_or(0, |(key, _)| key.value().0);
+        for commit_id in (last + 1..=newest).rev() {
+            let Some(commit) = past_commit(&commits, commit_id)? else { continue };
             for change in commit.changes.iter().rev() {
                 match &change.old {
                     Some(row) => drop(config.insert(&*change.key, &**row)?),
                     None => drop(config.remove(&*change.key)?),
                 }
             }
-            commits.remove(commit.commit_id)?;
+            commits.retain_in((commit_id, 0)..=(commit_id, u32::MAX), |_, _| false)?;
         }
     }
     Ok(writing.commit()?)

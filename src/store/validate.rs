@@ -12,12 +12,11 @@ mod tests;
 mod touched;
 mod unique;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use self::cardinality::Cardinality;
-use self::conditions::Conditions;
+use self::conditions::{Asked, Conditions};
 use self::reference::References;
 use self::touched::Change;
 use self::unique::Unique;
@@ -127,7 +126,7 @@ impl Validator {
     ) -> Result<Delta, MirrorError> {
         let schema = self.schema.clone();
         let asked = candidate.clone();
-        let looked_at = self.conditions.settle(base, candidate, now, violations)?;
+        let asked_about = self.conditions.settle(base, candidate, now, violations)?;
         if !violations.is_empty() {
             return Ok(Delta::default());
         }
@@ -138,17 +137,12 @@ impl Validator {
         let change = Change { schema: &schema, base, candidate, delta: &delta };
         self.unique.update(change, violations);
         self.references.update(change, violations);
-        self.count(change, &looked_at, violations)?;
-        self.conditions.check(change, violations)?;
+        self.count(change, &asked_about, violations)?;
+        self.conditions.check(change, &asked_about, violations)?;
         Ok(delta)
     }
 
-    fn count(
-        &mut self,
-        change: Change<'_>,
-        also: &BTreeSet<DataPath>,
-        violations: &mut Vec<Violation>,
-    ) -> Result<(), MirrorError> {
+    fn count(&mut self, change: Change<'_>, asked: &Asked, violations: &mut Vec<Violation>) -> Result<(), MirrorError> {
         let mut failed = None;
         let mut applies = |at: &[Step], child: NodeId| {
             self.conditions.applies(at, child).unwrap_or_else(|error| {
@@ -156,7 +150,8 @@ impl Validator {
                 false
             })
         };
-        self.cardinality.check(change, also, &mut applies, violations);
+        let also = asked.iter().map(|(branch, _)| branch.clone()).collect();
+        self.cardinality.check(change, &also, &mut applies, violations);
         failed.map_or(Ok(()), Err)
     }
 

@@ -184,6 +184,23 @@ fn keeps_the_newest_commits() {
     assert_eq!(leaf(&change.new), Some(Row::Leaf(at(60), Value::text("n60"))));
 }
 
+/// A commit that failed as far as its caller knows must not come back, even if it reached the disk.
+#[test]
+fn forgets_what_it_said_had_failed() {
+    let mut kept = Kept::new();
+    kept.commit(&[update("/system/name=first")], 1);
+    let before = kept.tree.clone();
+    kept.commit(&[update("/system/name=failed"), update("/profile[id=p]/port=1")], 2);
+    // As an append leaves it when the disk reports an error.
+    kept.journal.database = None;
+    kept.journal.last_commit_id = 1;
+    kept.tree = before;
+    assert_eq!(kept.commit(&[update("/system/location=roof")], 3), Some(2));
+    let (mut kept, restored) = kept.reopened();
+    assert_eq!(differing(&explicit(&restored), &explicit(&kept.tree)), NONE);
+    assert_eq!(kept.journal.history().expect("history").len(), 2);
+}
+
 #[test]
 fn remembers_the_startup_configuration() {
     let mut kept = Kept::new();

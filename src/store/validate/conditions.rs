@@ -5,6 +5,7 @@
 //! thrown away and made again from the base of the next vote.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::Violation;
 use super::touched::{Change, is_implied, places};
@@ -24,7 +25,7 @@ const ROUNDS_MAX: usize = 32;
 #[derive(Debug)]
 pub(super) struct Conditions {
     loaded: Loaded,
-    constraints: Constraints,
+    constraints: Arc<Constraints>,
     mirror: Option<Mirror>,
     /// What constraints look at, and everything above it.
     mirrored: NodeSet,
@@ -36,14 +37,20 @@ pub(super) struct Conditions {
     readers: BTreeMap<NodeId, Vec<ConstraintId>>,
     /// By list, presence container or root: musts of containers that are there as soon as it is.
     implied: HashMap<Option<NodeId>, Vec<ConstraintId>>,
+    /// By parent: implied children that come and go with a `when` or a case, and musts of theirs and of implied containers
+    /// in them.
+    conditional: HashMap<Option<NodeId>, Vec<(NodeId, ConstraintId)>>,
 }
+
+/// Children that a `when` was asked about, by the branch they would be in.
+pub(super) type Asked = BTreeSet<(DataPath, NodeId)>;
 
 /// Places to evaluate a constraint in: every instance at or below one of these.
 type Due = BTreeMap<ConstraintId, BTreeSet<DataPath>>;
 
 impl Conditions {
     pub(super) fn new(loaded: &Loaded) -> Self {
-        let (schema, constraints) = (&*loaded.schema, Constraints::collect(loaded));
+        let (schema, constraints) = (&*loaded.schema, Arc::new(Constraints::collect(loaded)));
         let mut found = Self {
             loaded: loaded.clone(),
             mirror: None,
@@ -52,18 +59,19 @@ impl Conditions {
             to_guarded: NodeSet::default(),
             readers: BTreeMap::new(),
             implied: HashMap::new(),
-            constraints,
+            conditional: HashMap::new(),
+            constraints: constraints.clone(),
         };
         let mut looked_at = BTreeSet::new();
         for id in schema.ids() {
-            for &constraint in found.constraints.of(id) {
-                let known = found.constraints.get(constraint);
+            for &constraint in constraints.of(id) {
+                let known = constraints.get(constraint);
                 looked_at.extend(known.reads.iter().copied().chain([id]).chain(known.context));
                 for &read in &known.reads {
                     found.readers.entry(read).or_default().push(constraint);
                 }
                 if known.kind == ConstraintKind::Must && is_implied(schema, id) {
-                    found.implied.entry(anchor(schema, id)).or_default().push(constraint);
+                    found.imply(schema, id, constraint);
                 }
             }
             if found.whens(id).next().is_some() {
@@ -76,39 +84,54 @@ impl Conditions {
         found
     }
 
+    /// Files the must of an implied container under all that makes the container be there.
+    fn imply(&mut self, schema: &Schema, container: NodeId, must: ConstraintId) {
+        let mut at = container;
+        loop {
+            let node = schema.node(at);
+            if node.has_when || !node.cases.is_empty() {
+                self.conditional.entry(node.parent).or_default().push((at, must));
+            }
+            match node.parent.filter(|&parent| is_implied(schema, parent)) {
+                Some(parent) => at = parent,
+                None => return self.implied.entry(node.parent).or_default().push(must),
+            }
+        }
+    }
+
     fn whens(&self, node: NodeId) -> impl Iterator<Item = ConstraintId> {
         let ids = self.constraints.of(node).iter().copied();
         ids.filter(|&id| self.constraints.get(id).kind == ConstraintKind::When)
     }
 
     /// Makes the candidate agree with every `when`: defaults come and go, and what may no longer be there vanishes.
-    /// What this very change sets where it may not be is reported. Returns the branches that were looked at.
+    /// What this very change sets where it may not be is reported.
     pub(super) fn settle(
         &mut self,
         base: &Tree,
         candidate: &mut Tree,
         now: Timestamp,
         violations: &mut Vec<Violation>,
-    ) -> Result<BTreeSet<DataPath>, MirrorError> {
+    ) -> Result<Asked, MirrorError> {
         let loaded = self.loaded.clone();
         let schema = &*loaded.schema;
         self.prepare(base)?;
         let request = Delta::between(schema, base, candidate);
         let mut mirrored = base.clone();
-        let mut seen = BTreeSet::new();
+        let mut asked = Asked::new();
         for _ in 0..ROUNDS_MAX {
             let delta = Delta::between(schema, &mirrored, candidate);
             if delta.is_empty() {
-                return Ok(seen);
+                return Ok(asked);
             }
             let change = Change { schema, base: &mirrored, candidate, delta: &delta };
             self.follow(change)?;
             let due = self.whens_due(change);
             mirrored = candidate.clone();
-            for (parent, child) in due {
-                self.decide(schema, &request, &parent, child, candidate, now, violations)?;
-                seen.insert(parent);
+            for (parent, child) in &due {
+                self.decide(schema, &request, parent, *child, candidate, now, violations)?;
             }
+            asked.extend(due);
             if !violations.is_empty() {
                 break;
             }
@@ -118,7 +141,7 @@ impl Conditions {
         }
         let delta = Delta::between(schema, &mirrored, candidate);
         self.follow(Change { schema, base: &mirrored, candidate, delta: &delta })?;
-        Ok(seen)
+        Ok(asked)
     }
 
     /// Makes sure that there is a mirror and that it holds `base`.
@@ -178,8 +201,8 @@ impl Conditions {
     }
 
     /// The children to decide about, by the branch they would be in.
-    fn whens_due(&self, change: Change<'_>) -> BTreeSet<(DataPath, NodeId)> {
-        let mut due = BTreeSet::new();
+    fn whens_due(&self, change: Change<'_>) -> Asked {
+        let mut due = Asked::new();
         for path in change.branches().into_keys() {
             self.guarded_below(change, &path, &mut due);
         }
@@ -198,7 +221,7 @@ impl Conditions {
     }
 
     /// Guarded children of a branch, and those of containers that are there because it is.
-    fn guarded_below(&self, change: Change<'_>, path: &DataPath, due: &mut BTreeSet<(DataPath, NodeId)>) {
+    fn guarded_below(&self, change: Change<'_>, path: &DataPath, due: &mut Asked) {
         for &child in self.guarded.get(&path.node()).into_iter().flatten() {
             due.insert((path.clone(), child));
         }
@@ -262,9 +285,14 @@ impl Conditions {
         self.broken_when(&DataPath::new(at).child(child, None), child).map(|broken| broken.is_none())
     }
 
-    /// Evaluates every `must` that a change may have broken.
-    pub(super) fn check(&mut self, change: Change<'_>, violations: &mut Vec<Violation>) -> Result<(), MirrorError> {
-        for (id, prefixes) in self.musts_due(change) {
+    /// Evaluates every `must` that a change may have broken. `asked` is what settling it has asked about.
+    pub(super) fn check(
+        &mut self,
+        change: Change<'_>,
+        asked: &Asked,
+        violations: &mut Vec<Violation>,
+    ) -> Result<(), MirrorError> {
+        for (id, prefixes) in self.musts_due(change, asked) {
             let node = self.constraints.get(id).node;
             for place in self.instances(change, node, &prefixes) {
                 self.check_one(change, id, &place, violations)?;
@@ -295,7 +323,7 @@ impl Conditions {
         Ok(())
     }
 
-    fn musts_due(&self, change: Change<'_>) -> Due {
+    fn musts_due(&self, change: Change<'_>, asked: &Asked) -> Due {
         let mut due = Due::new();
         let mut add = |ids: &[ConstraintId], prefix: &DataPath| {
             for &id in ids.iter().filter(|&&id| self.constraints.get(id).kind == ConstraintKind::Must) {
@@ -309,7 +337,16 @@ impl Conditions {
                 }
             }
         }
+        for (path, child) in asked {
+            let conditional = self.conditional.get(&path.node()).into_iter().flatten();
+            for (container, must) in conditional.filter(|(container, _)| container == child) {
+                add(&[*must], &path.child(*container, None));
+            }
+        }
         for (path, whole) in change.branches() {
+            for (container, must) in self.conditional.get(&path.node()).into_iter().flatten() {
+                add(&[*must], &path.child(*container, None));
+            }
             if whole {
                 path.node().into_iter().for_each(|node| add(self.constraints.of(node), &path));
                 add(self.implied.get(&path.node()).map_or(&[], Vec::as_slice), &path);
@@ -392,15 +429,6 @@ impl Conditions {
         }
         Ok(true)
     }
-}
-
-/// The nearest list or presence container above a node; none for the root.
-fn anchor(schema: &Schema, node: NodeId) -> Option<NodeId> {
-    let mut at = schema.node(node).parent;
-    while let Some(id) = at.filter(|&id| is_implied(schema, id)) {
-        at = schema.node(id).parent;
-    }
-    at
 }
 
 /// The last node of the schema at or below one: ids are in pre-order.
