@@ -38,6 +38,9 @@ use endpoint::Endpoint;
 /// peers that do not read.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
+/// What a GetResponse holds besides the values that its limit counts: a notification for each path of the request.
+const REPLY_FRAME_BYTES: usize = 16 * 1024 * 1024;
+
 /// A daemon that is ready to serve.
 #[derive(Debug)]
 pub struct Agent {
@@ -116,7 +119,7 @@ impl Agent {
             .accept_compressed(CompressionEncoding::Gzip)
             .send_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(self.message_bytes())
-            .max_encoding_message_size(usize::MAX);
+            .max_encoding_message_size(self.sessions.limits().get_response_bytes + REPLY_FRAME_BYTES);
         let serving = net::server(self.sessions.limits())
             .layer(self.admission.clone())
             .add_service(service)

@@ -7,12 +7,19 @@ use std::path::Path;
 
 use super::{Agent, StartError};
 use crate::config::{self, Config};
+use crate::net::{Identity, Transport};
 
 impl Agent {
     /// Reads the file again and applies what it says. Returns how many places of the configuration changed.
     pub fn reload(&self, file: &Path) -> Result<usize, StartError> {
         let new = config::load(file)?;
         let Ok(mut current) = self.config.lock() else { return Ok(0) };
+        // New handshakes use the new certificate, running sessions keep theirs (TLS-021).
+        if let (Ok(Transport::Tls(tls)), Some(certificate), Some(key)) =
+            (&self.endpoint.transport, &new.tls.certificate, &new.tls.key)
+        {
+            tls.replace(&Identity::from_files(certificate, key)?, &new.tls.versions)?;
+        }
         let changes = match new.models.fingerprint() == current.models.fingerprint() {
             true => 0,
             false => self.datastore.apply(&new.models, &self.clock)?,

@@ -22,12 +22,13 @@ impl Gnmi {
         if let Some(caller) = &caller {
             caller.about(summary(request.prefix.as_ref(), paths_of(&request)));
         }
-        let operations = request.delete.len() + request.replace.len() + request.update.len();
+        let operations =
+            request.delete.len() + request.replace.len() + request.update.len() + request.union_replace.len();
         if operations > self.parts.limits.set_edits {
             return Err(status::too_many_edits(operations, self.parts.limits.set_edits));
         }
         extensions::of_set(&request.extension)?;
-        // Judged after decoding of the paths, so that the refusal can name what the user may not touch (AUTH-028).
+        // Judged here and not on admission, so that the refusal can name what the user may not touch (AUTH-028).
         if let Some(caller) = caller.filter(|caller| !caller.rights.may_write()) {
             let asked = summary(request.prefix.as_ref(), paths_of(&request));
             return Err(status::read_only(&caller.user, &asked));
@@ -72,6 +73,7 @@ fn author(caller: Option<&Caller>) -> Author {
 }
 
 fn paths_of(request: &pb::SetRequest) -> impl Iterator<Item = &pb::Path> {
-    let written = request.replace.iter().chain(&request.update).filter_map(|update| update.path.as_ref());
+    let written = request.replace.iter().chain(&request.update).chain(&request.union_replace);
+    let written = written.filter_map(|update| update.path.as_ref());
     request.delete.iter().chain(written)
 }
