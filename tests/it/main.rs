@@ -19,6 +19,7 @@ mod paths;
 mod replay;
 mod sample;
 mod set;
+mod set_rules;
 mod set_values;
 mod state;
 mod subscribe;
