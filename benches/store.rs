@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 
 use ganymede::path::{DataPath, ListKey, Pattern, RawPath, Resolver, Views};
 use ganymede::schema::{Loaded, NodeId, Schema, Sources, load};
-use ganymede::store::{
-    Author, ConfigWriter, Content, Delta, Edit, Journal, Store, Tree, Validator, diff, prepare,
-};
+use ganymede::store::{Author, ConfigWriter, Content, Delta, Edit, Journal, Store, Tree, Validator, diff, prepare};
 use ganymede::time::Timestamp;
 use ganymede::value::Value;
 
