@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::model::{Model, Op, ops, rules};
-use super::{Flat, at, edited, flat, loaded, only, pattern, place, schema, take};
+use super::{Flat, NONE, at, differing, edited, flat, loaded, only, pattern, place, schema, take};
 use crate::path::{DataPath, Pattern};
 use crate::schema::Kind;
 use crate::store::commit::{Commit, Next, Origin, Store};
@@ -140,7 +140,7 @@ proptest! {
         for (round, ops) in rounds.iter().enumerate() {
             tree = edited(&tree, &edits(ops), at(round as i64));
             ops.iter().for_each(|op| model.apply(op));
-            prop_assert_eq!(without_conditional_defaults(&tree), model.flat());
+            prop_assert_eq!(differing(&without_conditional_defaults(flat(&tree)), &without_conditional_defaults(model.flat())), NONE);
             prop_assert_eq!(rules(&tree), model.rules.clone());
         }
     }
@@ -179,8 +179,8 @@ proptest! {
         let start = flat(&a);
         let direct = applied(&start, &a, &c);
         let stepwise = applied(&applied(&start, &a, &b), &b, &c);
-        prop_assert_eq!(&direct, &flat(&c));
-        prop_assert_eq!(&stepwise, &direct);
+        prop_assert_eq!(differing(&direct, &flat(&c)), NONE);
+        prop_assert_eq!(differing(&stepwise, &direct), NONE);
     }
 
     /// What a commit says of itself is what comparing the trees says, below every pattern.
@@ -226,15 +226,14 @@ proptest! {
         let newest = state.commit(&batch(&later), at(4)).expect("only state");
         let mut grafted = newest.tree.clone();
         delta.graft(schema(), &mut grafted, at(3));
-        prop_assert_eq!(only(&flat(&grafted), false), only(&flat(&newest.tree), false));
-        prop_assert_eq!(configured(&grafted), configured(&candidate));
+        prop_assert_eq!(differing(&only(&flat(&grafted), false), &only(&flat(&newest.tree), false)), NONE);
+        prop_assert_eq!(differing(&configured(&grafted), &configured(&candidate)), NONE);
         prop_assert_eq!(rules(&grafted), rules(&candidate));
     }
 }
 
-/// What is in a tree, but for the defaults that a vote decides about.
-fn without_conditional_defaults(tree: &Tree) -> Flat {
-    let mut flat = flat(tree);
+/// Everything but the defaults that a vote decides about.
+fn without_conditional_defaults(mut flat: Flat) -> Flat {
     flat.retain(|place, item| !item.is_default || !place.steps().iter().any(|step| schema().node(step.node).has_when));
     flat
 }

@@ -128,6 +128,18 @@ pub(super) struct Item {
 /// A tree as places and what stands there.
 pub(super) type Flat = BTreeMap<DataPath, Item>;
 
+/// No line differs.
+pub(super) const NONE: Vec<String> = Vec::new();
+
+/// Lines that one has and the other has not: readable, and empty when both are equal.
+pub(super) fn differing(left: &Flat, right: &Flat) -> Vec<String> {
+    let lines = |flat: &Flat, other: &Flat, side: char| -> Vec<String> {
+        let differs = flat.iter().filter(|(place, item)| other.get(place) != Some(item));
+        differs.map(|(place, item)| format!("{side} {} {item:?}", place.display(schema()))).collect()
+    };
+    [lines(left, right, '<'), lines(right, left, '>')].concat()
+}
+
 pub(super) fn flat(tree: &Tree) -> Flat {
     let mut flat = Flat::new();
     let empty = Tree::default();

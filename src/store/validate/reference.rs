@@ -375,7 +375,8 @@ pub(super) fn members(ty: &Type) -> Vec<&Type> {
     }
 }
 
-/// Whether a member of a union that is no reference takes the value.
+/// Whether a member of a union that is no reference takes the value. The value may have come in as a reference, because
+/// that member stands first; a union tries on (RFC 7950 9.12).
 pub(super) fn taken_otherwise(schema: &Schema, node: NodeId, value: &Value) -> bool {
     let node = schema.node(node);
     let Some(Type::Union(_)) = node.ty().map(|ty| &**ty) else { return false };
@@ -384,7 +385,7 @@ pub(super) fn taken_otherwise(schema: &Schema, node: NodeId, value: &Value) -> b
     node.ty().into_iter().flat_map(|ty| members(ty)).any(|member| {
         let requires =
             matches!(member, Type::Leafref { require_instance: true, .. } | Type::Instance { require_instance: true });
-        !requires && member.accept(Input::Text(&text), Rule::Text, module).as_ref() == Ok(value)
+        !requires && member.accept(Input::Text(&text), Rule::Text, module).is_ok()
     })
 }
 
