@@ -93,7 +93,14 @@ impl Stream for Feed {
             }
             let newest = this.store.newest();
             match this.engine.poll(&newest, moment(&this.clock), &mut this.encoder) {
-                Progress::More => {}
+                Progress::More => {
+                    this.ready.extend(this.encoder.take());
+                    if this.ready.is_empty() {
+                        // The message is still growing. Others get their turn before the next piece.
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
                 Progress::Done => this.done = true,
                 // A commit or deadline that came while the engine ran is work at once, not a reason to sleep.
                 Progress::Idle => {

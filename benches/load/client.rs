@@ -47,6 +47,11 @@ impl Target {
         Ok(Self { login: Some((username.parse()?, password.parse()?)), ..self })
     }
 
+    /// `host:port`.
+    pub(crate) fn address(&self) -> String {
+        self.endpoint.uri().authority().map(ToString::to_string).unwrap_or_default()
+    }
+
     /// One connection.
     pub(crate) async fn connect(&self) -> Result<Session> {
         let channel = self.endpoint.connect().await?;
@@ -150,7 +155,7 @@ impl Totals {
     }
 
     /// Adds what another subscription received.
-    pub(crate) fn add(&mut self, other: Self) {
+    fn add(&mut self, other: Self) {
         self.messages += other.messages;
         self.leaves += other.leaves;
         self.deletes += other.deletes;
@@ -177,7 +182,7 @@ pub(crate) async fn subscribe_all(sessions: &[Session], request: &Bytes, streams
 }
 
 /// Runs one subscription to its end. One that is silent for too long before that is an error.
-pub(crate) async fn subscribe_one(mut session: Session, request: Bytes, ends: Ends) -> Result<Totals> {
+async fn subscribe_one(mut session: Session, request: Bytes, ends: Ends) -> Result<Totals> {
     let started = Instant::now();
     let mut totals = Totals::default();
     let mut subscription = session.subscribe(request).await?;

@@ -76,7 +76,8 @@ impl Goal {
         }
     }
 
-    /// `aim` or `must` when that is met, else `missed`; a figure that could not be measured meets nothing.
+    /// `aim` or `must` when that is met, else `missed`. There is no verdict on a machine so busy that the reference, with
+    /// nothing behind it, misses the goal too.
     fn verdict(&self) -> &'static str {
         let ratio = self.ratio();
         if !ratio.is_finite() {
@@ -85,6 +86,8 @@ impl Goal {
             "aim"
         } else if ratio <= self.allowed(self.must) {
             "must"
+        } else if self.allowed(self.must) < 1.0 {
+            "machine too busy"
         } else {
             "missed"
         }

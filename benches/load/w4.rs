@@ -16,7 +16,7 @@ use crate::stats::{Figure, Samples};
 use crate::w1::{self, OBJECT_STATED};
 
 /// Microseconds of a bare tonic round trip where the goals were stated.
-pub(crate) const UNARY_STATED: f64 = 62.0;
+const UNARY_STATED: f64 = 62.0;
 
 /// Entries at which the goals on 30,000 leaves are measured.
 const GOAL_ENTRIES: usize = 3_000;
@@ -73,12 +73,6 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
     daemon.stop().await?;
     print!("\nW4  unary calls, microseconds, one at a time; an entry has {LEAVES_PER_ENTRY} leaves\n{table}");
     Ok(())
-}
-
-/// A unary call to bare tonic, in microseconds.
-pub(crate) async fn bare_unary(bench: &Bench) -> Result<Samples> {
-    let (_server, mut bare) = bench.reference(&["--entries", "0"]).await?;
-    Ok(Samples::micros(timed(&mut bare, Call::Get, &[Bytes::new()], bench.budget.calls).await?))
 }
 
 async fn measure(bench: &Bench, session: &mut Session, bare: &mut Session, entries: usize) -> Result<Row> {

@@ -26,7 +26,7 @@ fn run(data: &[u8]) {
     }
 }
 
-/// A pattern as a path: names bare, every key stated.
+/// A pattern as a path: names with their module, because another module may use the same one; every key stated.
 fn to_raw(pattern: &Pattern) -> RawPath {
     let schema = schema();
     let elems = pattern.steps().iter().map(|step| {
@@ -39,7 +39,7 @@ fn to_raw(pattern: &Pattern) -> RawPath {
         };
         let keys = node.keys().iter().enumerate();
         let keys = keys.filter_map(|(position, &key)| Some((schema.node(key).name.to_string(), text(position)?)));
-        RawElem { name: node.name.to_string(), keys: keys.collect() }
+        RawElem { name: format!("{}:{}", schema.module(node.module).name, node.name), keys: keys.collect() }
     });
     RawPath { origin: None, elems: elems.collect() }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
-use ganymede::codec::{Encoded, Encoder, Encoding, Grouping, PathForm, Wire, decode_path, typed_value};
+use ganymede::codec::{Encoded, Encoder, Encoding, Grouping, PathForm, Wire, decode_path, encode_path, typed_value};
 use ganymede::path::{DataPath, RawPath};
 use ganymede::pb::gnmi as pb;
 use ganymede::pb::gnmi::subscribe_response::Response;
@@ -122,8 +122,9 @@ impl Subscriber {
             let mut leaf = |at: &[_], node, leaf: &ganymede::store::Leaf| {
                 // ON_CHANGE never speaks of a leaf that does not announce its changes (C-29).
                 if self.mode != PathMode::OnChange || CAPABLE.contains(node) {
-                    let path = DataPath::new(at).child(node, None).display(schema()).to_string();
-                    slice.insert(path, typed_value(schema(), node, &leaf.value, self.encoding));
+                    let steps = DataPath::new(at).child(node, None);
+                    let path = raw(&encode_path(schema(), steps.steps(), PathForm::Elem));
+                    slice.insert(path.to_string(), typed_value(schema(), node, &leaf.value, self.encoding));
                 }
             };
             Cursor::new().read(tree, pattern, &mut leaf, &mut || ControlFlow::Continue(()));

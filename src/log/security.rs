@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -19,6 +20,9 @@ use crate::time::Timestamp;
 
 /// Lines that may wait for the disk. At 225 channels that is half a minute of trouble.
 const QUEUE_LINES: usize = 8192;
+
+/// How often queued lines are written.
+const WRITE_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Where the log is written and how much of it is kept.
 #[derive(Clone, Debug)]
@@ -177,23 +181,36 @@ impl Output {
         Ok(Self { settings, file, written })
     }
 
+    /// Writes lines until the last handle is gone. It looks at the queue only now and then: a thread that sleeps on the
+    /// queue would have to be woken for each RPC, which costs the RPC more than all the rest of the line.
     fn write_all(&mut self, lines: &Receiver<String>) {
-        while let Ok(mut line) = lines.recv() {
-            line.push('\n');
-            if let Err(error) = self.write(&line) {
-                let path = self.settings.path.display();
-                tracing::error!("security log {path}: {error}; line not written: {}", line.trim_end());
+        while let Ok(first) = lines.recv() {
+            std::thread::sleep(WRITE_INTERVAL);
+            let mut batch = String::new();
+            for line in std::iter::once(first).chain(lines.try_iter().take(QUEUE_LINES)) {
+                let full = self.written + batch.len() > 0
+                    && self.written.saturating_add(batch.len() + line.len() + 1) > self.settings.bytes;
+                if full {
+                    self.write(&std::mem::take(&mut batch), true);
+                }
+                batch.push_str(&line);
+                batch.push('\n');
             }
+            self.write(&batch, false);
         }
     }
 
-    fn write(&mut self, line: &str) -> io::Result<()> {
-        if self.written > 0 && self.written.saturating_add(line.len()) > self.settings.bytes {
-            self.rotate()?;
+    /// Writes whole lines, and begins a new file behind them when that is due.
+    fn write(&mut self, lines: &str, rotate: bool) {
+        let steps = |output: &mut Self| {
+            output.file.write_all(lines.as_bytes())?;
+            output.written += lines.len();
+            if rotate { output.rotate() } else { Ok(()) }
+        };
+        if let Err(error) = steps(self) {
+            let path = self.settings.path.display();
+            tracing::error!("security log {path}: {error}; lines not written: {}", lines.trim_end());
         }
-        self.file.write_all(line.as_bytes())?;
-        self.written += line.len();
-        Ok(())
     }
 
     /// Renames `log.1` to `log.2` and so on, dropping the oldest, and begins a new file.

@@ -56,12 +56,16 @@ impl RawPath {
     /// The leading slash is optional; `/` and the empty text are the root. `/` inside brackets is part of the key.
     pub fn parse(text: &str) -> Result<Self, PathTextError> {
         check_text(text)?;
-        let body = text.strip_prefix('/').unwrap_or(text);
-        let body = body.strip_suffix('/').filter(|body| !body.ends_with('\\')).unwrap_or(body);
-        if body.is_empty() {
-            return Ok(Self::default());
+        let mut elems = Vec::new();
+        let mut rest = text.strip_prefix('/').unwrap_or(text);
+        while !rest.is_empty() {
+            let (elem, after) = RawElem::parse_first(rest, &['/', '['], text)?;
+            if !after.is_empty() && !after.starts_with('/') {
+                return Err(malformed(rest, after, text));
+            }
+            elems.push(elem);
+            rest = after.strip_prefix('/').unwrap_or(after);
         }
-        let elems = split_elements(body).map(|element| RawElem::parse_in(element, text)).collect::<Result<_, _>>()?;
         Ok(Self { origin: None, elems })
     }
 
@@ -78,29 +82,39 @@ impl RawElem {
     /// Parses one `name[key=value]...`, the form of the deprecated `element` strings (PATH-002).
     pub fn parse(text: &str) -> Result<Self, PathTextError> {
         check_text(text)?;
-        Self::parse_in(text, text)
+        match Self::parse_first(text, &['['], text)? {
+            (elem, "") => Ok(elem),
+            (_, rest) => Err(malformed(text, rest, text)),
+        }
     }
 
-    fn parse_in(element: &str, whole: &str) -> Result<Self, PathTextError> {
-        let malformed = || PathTextError::Predicate { path: whole.to_owned(), element: element.to_owned() };
-        let (name, mut rest) = element.split_at(element.find('[').unwrap_or(element.len()));
+    /// Parses the element at the start of `text`, whose name goes up to one of `name_ends`. Also returns what follows.
+    fn parse_first<'t>(text: &'t str, name_ends: &[char], whole: &str) -> Result<(Self, &'t str), PathTextError> {
+        let (name, mut rest) = text.split_at(text.find(name_ends).unwrap_or(text.len()));
         if name.is_empty() {
             return Err(PathTextError::EmptyName { path: whole.to_owned() });
         }
         let mut keys = Vec::new();
-        while !rest.is_empty() {
-            let inner = rest.strip_prefix('[').ok_or_else(malformed)?;
+        while let Some(inner) = rest.strip_prefix('[') {
+            let malformed = || malformed(text, rest, whole);
             let end = closing_bracket(inner).ok_or_else(malformed)?;
             let (predicate, after) = inner.split_at(end);
             let (key, value) = predicate.split_once('=').ok_or_else(malformed)?;
+            let key = key.trim();
             if key.is_empty() || key.contains(['<', '>', '(', '!']) {
                 return Err(malformed());
             }
-            keys.push((key.trim().to_owned(), unquote(value)));
+            keys.push((key.to_owned(), unquote(value)));
             rest = &after[1..];
         }
-        Ok(Self { name: name.to_owned(), keys })
+        Ok((Self { name: name.to_owned(), keys }, rest))
     }
+}
+
+/// The element at the start of `text` goes wrong where `rest` begins.
+fn malformed(text: &str, rest: &str, whole: &str) -> PathTextError {
+    let end = text.len() - rest.len() + rest.find('/').unwrap_or(rest.len());
+    PathTextError::Predicate { path: whole.to_owned(), element: text[..end].to_owned() }
 }
 
 fn check_text(text: &str) -> Result<(), PathTextError> {
@@ -109,23 +123,6 @@ fn check_text(text: &str) -> Result<(), PathTextError> {
         return Err(PathTextError::TooLong { length });
     }
     if text.contains('\0') { Err(PathTextError::Nul) } else { Ok(()) }
-}
-
-/// Splits at slashes outside brackets.
-fn split_elements(body: &str) -> impl Iterator<Item = &str> {
-    let mut in_key = false;
-    let mut escaped = false;
-    body.split(move |symbol| {
-        let was_escaped = std::mem::take(&mut escaped);
-        match symbol {
-            '\\' if !was_escaped => escaped = true,
-            '[' if !was_escaped => in_key = true,
-            ']' if !was_escaped => in_key = false,
-            '/' => return !in_key,
-            _ => {}
-        }
-        false
-    })
 }
 
 /// Byte position of the unescaped `]`; a quoted value may hold brackets.
@@ -140,7 +137,7 @@ fn closing_bracket(inner: &str) -> Option<usize> {
         }
         match symbol {
             '\\' => escaped = true,
-            ']' if closed_quote => return Some(position),
+            ']' if closed_quote || position < value => return Some(position),
             _ if position > value && Some(symbol) == quote => closed_quote = true,
             _ => {}
         }
@@ -232,10 +229,15 @@ mod tests {
         check(r#"/i[n="to B"]"#, "/i[n=to B]");
         check("/i[n='a]b']/c", r"/i[n=a\]b]/c");
         check("/i[n=a=b]", "/i[n=a=b]");
+        check("/i[n='a]/b']/c", r"/i[n=a\]/b]/c");
+        check(r"/a\[b=c/d]/e", r"/a\[b=c/d]/e");
+        check("//", "// - Empty path element, '//' is not supported");
         check("/a//b", "/a//b - Empty path element, '//' is not supported");
         check("/a[b", "/a[b - Malformed key predicate in 'a[b', expected [key=value]");
         check("/a[b=c]d", "/a[b=c]d - Malformed key predicate in 'a[b=c]d', expected [key=value]");
         check("/a[octets>3=1]", "/a[octets>3=1] - Malformed key predicate in 'a[octets>3=1]', expected [key=value]");
+        check("/a[]='c']", "/a[]='c'] - Malformed key predicate in 'a[]='c']', expected [key=value]");
+        check("/a[ =c]", "/a[ =c] - Malformed key predicate in 'a[ =c]', expected [key=value]");
         check("/a[last()]", "/a[last()] - Malformed key predicate in 'a[last()]', expected [key=value]");
         check("a\0", "Path holds a NUL character");
         check(&"a".repeat(4097), "Path of 4097 characters is longer than 4096");

@@ -319,7 +319,7 @@ impl Walk<'_> {
         };
         let named = |id: NodeId| {
             let node = schema.node(id);
-            (name == "*" || *node.name == *name)
+            (name == "*" || *node.name == *name || *node.name == *present_name(name))
                 && module.is_none_or(|module| *schema.module(node.module).name == *module)
         };
         for &child in children.iter().filter(|&&child| self.shown(child)) {
@@ -431,6 +431,14 @@ impl Walk<'_> {
         let name = elem.name.rsplit(':').next().unwrap_or_default();
         let hidden = position == 0 && schema.named(None, name).iter().any(|&id| !self.shown(id));
         if hidden { PathError::Disabled { path } } else { PathError::UnknownElement { path } }
+    }
+}
+
+/// What a node is called now that had another name in old releases, whose dialogues replay unchanged (C-13, PATH-002).
+fn present_name(name: &str) -> &str {
+    match name {
+        "lsp-egress-stats" => "lsp-egress",
+        name => name,
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Invariant: a `Schema` never changes after it is built, and node ids are given in pre-order, so sorting siblings by
 //! [`NodeId`] gives the order of the YANG text. Choices and cases are not nodes; a node lists those it lies in.
-//! The arena answers everything the hot paths ask. libyang is used to build it ([`load`]) and to vote on constraints
-//! ([`libyang`]), never to look something up.
+//! The arena answers everything the hot paths ask. libyang is used to build it ([`load()`]) and to evaluate must and when
+//! ([`Constraints`] on a [`Mirror`]), never to look something up.
 
 mod accept;
 mod constraints;

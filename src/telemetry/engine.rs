@@ -4,6 +4,7 @@
 //! [`Engine::next_deadline`] says when to come back. A poll writes one piece and returns, so that a long initial
 //! synchronisation never holds a thread and a reader that stalls costs one pinned snapshot.
 
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -28,6 +29,10 @@ pub struct Moment {
     /// For timestamps.
     pub wall: Timestamp,
 }
+
+/// Leaves after which a poll stops, finished message or not: about a tenth of a millisecond of work, so that a long walk
+/// never makes another subscription wait.
+const PIECE_LEAVES: usize = 1024;
 
 /// What a poll came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,15 +213,16 @@ impl Engine {
             Work::Flush => sink.flush(),
             Work::Values { path, pattern, leaves, commit, time, mut cursor } => {
                 let selected = &self.plan.paths[path].patterns[pattern];
-                let sink = std::cell::RefCell::new(sink);
+                let (sink, visited) = (RefCell::new(sink), Cell::new(0));
                 let mut leaf = |at: &[Step], node: NodeId, leaf: &Leaf| {
+                    visited.set(visited.get() + 1);
                     if self.wants(leaves, node) && self.within_depth(selected, at) {
                         sink.borrow_mut().leaf(at, node, leaf, time, 0);
                     }
                 };
-                let mut pause = || match sink.borrow().waiting() {
-                    waiting if waiting >= PIECE_BYTES => ControlFlow::Break(()),
-                    _ => ControlFlow::Continue(()),
+                let mut pause = || match sink.borrow().waiting() >= PIECE_BYTES || visited.get() >= PIECE_LEAVES {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
                 };
                 if cursor.read(&commit.tree, selected, &mut leaf, &mut pause) {
                     self.work.push_front(Work::Values { path, pattern, leaves, commit, time, cursor });

@@ -24,7 +24,7 @@ use tonic::{Request, Status, Streaming};
 use crate::text::{get_text, notification_text};
 
 /// How long a test waits for what has to come. Virtual time in tests that start paused.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const BASE: &str = r#"
 [listen]

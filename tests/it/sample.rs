@@ -183,21 +183,25 @@ async fn accepts_long_intervals() {
     client.check_get(get(["/configure/system/name"]), &[r#"/configure/system/name = "it""#]).await;
 }
 
-/// SMP-008, SUB-025: time stamps are those of the collection and advance by the interval. This one waits.
+/// SMP-008, SUB-025: time stamps are those of the collection and advance by the interval, and so do the counters. This
+/// test waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn stamps_samples() {
-    let harness = Harness::start().await;
+    let harness = Harness::start_with("[platform.sim]\nports = 1\npackets-per-second = 1000\ntick-ms = 20").await;
     let client = harness.client("admin").await;
-    let mut stream = client.subscribe(stream([sample("/test/types/with-default", 1000)])).await;
-    let mut stamps = Vec::new();
-    while stamps.len() < 4 {
+    let mut stream = client.subscribe(stream([sample("/state/port/statistics/in-packets", 1000)])).await;
+    let mut samples = Vec::new();
+    while samples.len() < 4 {
         if let Some(Response::Update(notification)) = stream.response().await.unwrap().unwrap().response {
             assert!((now_nanos() - notification.timestamp).abs() < 500_000_000);
-            stamps.push(notification.timestamp);
+            let packets = value_text(notification.update[0].val.as_ref()).replace('"', "");
+            samples.push((notification.timestamp, packets.parse::<i64>().unwrap()));
         }
     }
-    for (tick, stamp) in (0..).zip(&stamps) {
-        let off = (stamp - stamps[0] - tick * 1_000_000_000).abs();
+    for (tick, (stamp, packets)) in (0..).zip(&samples) {
+        let off = (stamp - samples[0].0 - tick * 1_000_000_000).abs();
         assert!(off < 100_000_000, "sample {tick} is {off} ns off");
+        let off = (packets - samples[0].1 - tick * 1000).abs();
+        assert!(off < 300, "sample {tick} is {off} packets off");
     }
 }

@@ -97,7 +97,7 @@ async fn refuses_the_same_path_twice() {
         refuse(&client, stream([first, second]), Code::InvalidArgument, &["twice", &named]).await;
     }
     let prefix = Some(path("/test"));
-    let list = SubscriptionList { prefix, ..stream(["/types/text", "/types/text"].map(|text| once_path(text))) };
+    let list = SubscriptionList { prefix, ..stream(["/types/text", "/types/text"].map(once_path)) };
     refuse(&client, list, Code::InvalidArgument, &["/test/types/text", "twice"]).await;
     let overlapping = ["/test", "/test/types", "/test/types/text", "/test/*", "/test/.../text"];
     assert!(client.subscribe(on_change(overlapping)).await.round().await.contains(&"sync".to_owned()));

@@ -107,7 +107,7 @@ fn patterns_agree_with_libyang() {
             // Where libyang departs from XML Schema we do not follow: its dot takes a carriage return, its white space
             // reaches beyond ASCII. And the two know different versions of Unicode, whose younger characters lie beyond
             // the first plane.
-            text.retain(|char| u32::from(char) < 0x1_0000 && !(char.is_whitespace() && !" \t\n".contains(char)));
+            text.retain(|char| u32::from(char) < 0x1_0000 && (" \t\n".contains(char) || !char.is_whitespace()));
             let json = serde_json::json!({ format!("p:{name}"): text }).to_string();
             let ours = ty.accept(Input::Text(&text), Rule::Rfc7951, "p").is_ok();
             assert_eq!(ours, is_valid(&loaded, &json), "pattern {pattern:?} on {text:?}");

@@ -334,7 +334,11 @@ fn survives_being_killed() {
             ids.map_while(|id| acknowledge.send(id).ok()).last();
         });
         // Mostly while it commits; now and then earlier, while it opens what the kill before left.
-        let first = if round % 4 > 0 { acknowledgements.recv_timeout(Duration::from_secs(60)).unwrap_or(0) } else { 0 };
+        let first = if !round.is_multiple_of(4) {
+            acknowledgements.recv_timeout(Duration::from_secs(60)).unwrap_or(0)
+        } else {
+            0
+        };
         std::thread::sleep(Duration::from_micros(round * 7_919 % 50_000));
         child.kill().expect("killed");
         child.wait().expect("ended");
