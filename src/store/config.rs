@@ -134,17 +134,29 @@ impl ConfigWriter {
         Ok(committed)
     }
 
-    /// State may have moved on while this commit was on its way to the disk; then the delta goes onto the newest tree.
     fn publish(&self, base: &Tree, candidate: Tree, delta: &Delta, commit_id: u64, now: Timestamp) -> Arc<Commit> {
         self.store.publish(now, Origin::Configuration { commit_id }, |newest| {
-            let tree = if newest.is_same(base) {
-                candidate
-            } else {
-                let mut tree = newest.clone();
-                delta.graft(self.store.schema(), &mut tree, now);
-                tree
-            };
-            Next { tree, places: delta.places(), removes: delta.removes() }
+            onto(self.store.schema(), base, newest, candidate, delta, now)
         })
     }
+}
+
+/// What a candidate made from `base` becomes when it is published after `newest`. State may have moved on while it was
+/// on its way to the disk; then its delta goes onto the newest tree, and where that differs is told by comparing: an
+/// entry may go as a whole now that its state has gone, or stay because state has come.
+pub(super) fn onto(
+    schema: &Schema,
+    base: &Tree,
+    newest: &Tree,
+    candidate: Tree,
+    delta: &Delta,
+    now: Timestamp,
+) -> Next {
+    if newest.is_same(base) {
+        return Next { tree: candidate, places: delta.places(), removes: delta.removes() };
+    }
+    let mut tree = newest.clone();
+    delta.graft(schema, &mut tree, now);
+    let delta = Delta::between(schema, newest, &tree);
+    Next { tree, places: delta.places(), removes: delta.removes() }
 }
