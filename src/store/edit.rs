@@ -132,6 +132,7 @@ fn put(
     }
     match (&last.key, content) {
         (Some(_), Content::Branch(children)) => {
+            editor.leave_other_cases(at, last.node);
             let entry = editor.down(at, last);
             editor.branch(entry, Some(last.node), children);
         }
