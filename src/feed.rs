@@ -33,6 +33,7 @@ pub struct Feed {
     sleep: Pin<Box<Sleep>>,
     clock: Clock,
     done: bool,
+    idle: bool,
 }
 
 impl Feed {
@@ -43,12 +44,28 @@ impl Feed {
         let newest = store.newest();
         let engine = Engine::new(plan, store.schema().clone(), capable, &newest, moment(&clock));
         let sleep = Box::pin(tokio::time::sleep_until(tokio::time::Instant::now()));
-        Self { engine, encoder, ready: VecDeque::new(), store, commits, deadline: None, sleep, clock, done: false }
+        Self {
+            engine,
+            encoder,
+            ready: VecDeque::new(),
+            store,
+            commits,
+            deadline: None,
+            sleep,
+            clock,
+            done: false,
+            idle: false,
+        }
     }
 
     /// Answers a Poll message: everything again (SUB-021).
     pub fn poll_request(&mut self) {
         self.engine.poll_request(&self.store.newest(), moment(&self.clock));
+    }
+
+    /// Whether everything asked for has been said: what comes next needs a commit, a deadline or a request.
+    pub fn is_idle(&self) -> bool {
+        self.idle
     }
 
     /// Registers for the next commit and the next deadline.
@@ -96,6 +113,7 @@ impl Stream for Feed {
                 Progress::More => {
                     this.ready.extend(this.encoder.take());
                     if this.ready.is_empty() {
+                        this.idle = false;
                         // The message is still growing. Others get their turn before the next piece.
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
@@ -106,6 +124,7 @@ impl Stream for Feed {
                 Progress::Idle => {
                     this.ready.extend(this.encoder.take());
                     if this.ready.is_empty() && this.wait(cx) == Wakeup::None {
+                        this.idle = true;
                         return Poll::Pending;
                     }
                 }

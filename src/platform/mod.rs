@@ -1,7 +1,7 @@
 //! The element: what produces state. [`linux`] reads the box, [`sim`] makes up one.
 //!
-//! Invariant: mapping is pure and apart from reading. [`reading`] says what was read, [`map`] where each part of it
-//! stands in the loaded models, [`links`] and [`system`] keep what is known; they take times as arguments and give
+//! Invariant: mapping is pure and apart from reading. [`reading`] says what was read, `map` where each part of it
+//! stands in the loaded models, `links` and `system` keep what is known; they take times as arguments and give
 //! batches of state. Only `linux` and the task of `sim` touch the kernel, the clock or the runtime. Nothing here knows
 //! of subscribers or sessions, and nothing changes the box.
 

@@ -1,6 +1,6 @@
 //! The services: one file for each gNMI RPC, one for each other service.
 //!
-//! Invariant: an RPC decodes, calls one layer down, encodes. What may go wrong becomes a gRPC status in [`status`] and
+//! Invariant: an RPC decodes, calls one layer down, encodes. What may go wrong becomes a gRPC status in `status` and
 //! nowhere else.
 
 pub mod gnmi;

@@ -88,21 +88,6 @@ async fn follows_conditions() {
     assert_eq!(texts, expected);
 }
 
-/// SET-051: with `auto-config-save` off a Set is for this run only, until a Set with it on.
-#[tokio::test(flavor = "multi_thread")]
-async fn saves_when_told_to() {
-    let harness = Harness::start().await;
-    let client = harness.client("admin").await;
-    client.apply(update("/configure/system/location", r#""saved""#)).await;
-    client.apply(update("/configure/system/grpc/gnmi/auto-config-save", "false")).await;
-    client.apply(update("/configure/system/location", r#""lost""#)).await;
-    drop(client);
-    let harness = harness.restart().await;
-    let client = harness.client("admin").await;
-    let location = get(["/configure/system/location"]);
-    client.check_get(location, &[r#"/configure/system/location = "saved""#]).await;
-}
-
 /// SET-054, C-53: a knob of gRPC counts from the next RPC on.
 #[tokio::test(flavor = "multi_thread")]
 async fn takes_knobs_at_run_time() {

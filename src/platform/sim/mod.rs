@@ -6,7 +6,7 @@
 //!   events --------------> Sim::flap   --+
 //! ```
 //!
-//! [`element::Sim`] is pure; the one task here brings it the time and the newest tree.
+//! `element::Sim` is pure; the one task here brings it the time and the newest tree.
 
 mod config;
 mod element;

@@ -163,7 +163,9 @@ impl Subscription {
             Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(message))),
             Poll::Ready(None) => Poll::Ready(None),
             // Nobody can poll any more, and everything asked for has been said (SUB-023).
-            Poll::Pending if self.mode == ListMode::Poll && self.inbound.is_none() => Poll::Ready(None),
+            Poll::Pending if self.mode == ListMode::Poll && self.inbound.is_none() && self.feed.is_idle() => {
+                Poll::Ready(None)
+            }
             Poll::Pending => Poll::Pending,
         }
     }
