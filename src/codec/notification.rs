@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::path::PathForm;
 use super::protobuf::{HEAD_MAX, Key, backfill_head, put_bytes, put_head, put_nested, put_varint};
-use super::{Encoded, Encoding, Wire, value};
+use super::{Encoded, ValueForm, Wire, value};
 use crate::path::Step;
 use crate::schema::NodeId;
 use crate::store::Leaf;
@@ -54,7 +54,7 @@ pub enum Grouping {
 #[derive(Debug)]
 pub struct Encoder {
     wire: Arc<Wire>,
-    encoding: Encoding,
+    values: ValueForm,
     form: PathForm,
     /// The field `target` of a prefix; empty when none was asked for.
     target: Vec<u8>,
@@ -95,7 +95,7 @@ impl Encoder {
     /// `message_bytes_max` only when a single update is.
     pub fn new(
         wire: Arc<Wire>,
-        encoding: Encoding,
+        values: ValueForm,
         form: PathForm,
         target: Option<&str>,
         grouping: Grouping,
@@ -115,7 +115,7 @@ impl Encoder {
         };
         Self {
             wire,
-            encoding,
+            values,
             form,
             target: target_field,
             whole,
@@ -145,7 +145,8 @@ impl Encoder {
             self.begin(Kind::Updates, time);
         }
         let start = self.out.len();
-        let Self { wire, encoding, form, trail, out, whole, .. } = self;
+        let ValueForm::Leaf(leaf) = self.values;
+        let Self { wire, form, trail, out, whole, .. } = self;
         put_nested(out, NOTIFICATION_UPDATE, |out| {
             match whole {
                 None => wire.put_leaf_path(out, node, *form),
@@ -154,7 +155,7 @@ impl Encoder {
                     wire.put_step(out, &Step { node, key: None }, *form);
                 }),
             }
-            put_nested(out, UPDATE_VAL, |out| value::put_typed(out, &wire.schema, node, value, *encoding));
+            put_nested(out, UPDATE_VAL, |out| value::put_typed(out, &wire.schema, node, value, leaf));
             if duplicates > 0 {
                 put_varint(out, UPDATE_DUPLICATES, duplicates.into());
             }

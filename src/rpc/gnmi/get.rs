@@ -6,7 +6,7 @@ use tonic::Status;
 
 use super::request::Paths;
 use super::{Gnmi, extensions};
-use crate::codec::{Encoding, Filter, PathForm, Shape, encode_path, typed_value, write_branch};
+use crate::codec::{Encoding, Filter, LeafForm, PathForm, Shape, ValueForm, encode_path, typed_value, write_branch};
 use crate::path::{Pattern, RawPath, Resolver, Step};
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::get_request::DataType;
@@ -20,6 +20,7 @@ impl Gnmi {
     pub(super) fn get(&self, request: &pb::GetRequest) -> Result<pb::GetResponse, Status> {
         let depth = extensions::depth(&request.extension)?;
         let encoding = Encoding::from_pb(request.encoding).map_err(|error| status::encoding(&error))?;
+        let values = encoding.form();
         let filter = filter(request.r#type)?;
         let Paths { absolute, form, target } =
             Paths::decode(request.prefix.as_ref(), &request.path.iter().collect::<Vec<_>>())?;
@@ -28,8 +29,8 @@ impl Gnmi {
         let mut reply = Reply {
             schema: resolver.schema,
             tree: &commit.tree,
-            shape: Shape { ietf: encoding == Encoding::JsonIetf, filter, depth, views: resolver.views },
-            encoding,
+            shape: Shape { ietf: values == ValueForm::Leaf(LeafForm::JsonIetf), filter, depth, views: resolver.views },
+            values,
             form,
             room: self.parts.limits.get_response_bytes,
             limit: self.parts.limits.get_response_bytes,
@@ -62,7 +63,7 @@ struct Reply<'a> {
     schema: &'a Schema,
     tree: &'a Tree,
     shape: Shape,
-    encoding: Encoding,
+    values: ValueForm,
     form: PathForm,
     /// Bytes of values that may still be added (GET-010).
     room: usize,
@@ -75,9 +76,9 @@ impl Reply<'_> {
     fn path(&mut self, resolver: &Resolver<'_>, raw: &RawPath) -> Result<Vec<pb::Update>, Status> {
         let patterns = resolver.read(raw).map_err(|error| status::path(&error))?;
         for pattern in &patterns {
-            match self.encoding {
-                Encoding::Proto => self.leaves(pattern)?,
-                Encoding::Json | Encoding::JsonIetf => self.subtrees(pattern)?,
+            match self.values {
+                ValueForm::Leaf(form @ LeafForm::Scalars) => self.leaves(pattern, form)?,
+                ValueForm::Leaf(form @ (LeafForm::Json | LeafForm::JsonIetf)) => self.subtrees(pattern, form)?,
             }
         }
         // A wildcard that matches nothing is an answer, a place that does not exist is an error (GET-014, C-17).
@@ -91,11 +92,11 @@ impl Reply<'_> {
     }
 
     /// JSON: one update for each place, holding all below it (GET-013, GET-017).
-    fn subtrees(&mut self, pattern: &Pattern) -> Result<(), Status> {
+    fn subtrees(&mut self, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
         let mut result = Ok(());
         instances(self.tree, pattern, &mut |at, found| {
             if result.is_ok()
-                && let Some(value) = self.subtree(at, found)
+                && let Some(value) = self.subtree(at, found, form)
             {
                 result = self.push(at, value);
             }
@@ -104,14 +105,14 @@ impl Reply<'_> {
     }
 
     /// The value at one place; none when the data type asked for leaves nothing of it (GET-006).
-    fn subtree(&self, at: &[Step], found: Found<'_>) -> Option<pb::TypedValue> {
+    fn subtree(&self, at: &[Step], found: Found<'_>, form: LeafForm) -> Option<pb::TypedValue> {
         let node = at.last().map(|step| step.node);
         match (found, node) {
             (Found::Leaf(leaf), Some(node)) => self
                 .shape
                 .filter
                 .admits(self.schema.node(node))
-                .then(|| typed_value(self.schema, node, &leaf.value, self.encoding)),
+                .then(|| typed_value(self.schema, node, &leaf.value, form)),
             (Found::Leaf(_), None) => None,
             (Found::Branch(branch), node) => {
                 let mut json = Vec::new();
@@ -125,7 +126,7 @@ impl Reply<'_> {
     }
 
     /// PROTO: one update for each leaf (GET-024, C-18).
-    fn leaves(&mut self, pattern: &Pattern) -> Result<(), Status> {
+    fn leaves(&mut self, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
         let deepest = self.shape.depth.map(|depth| pattern.steps().len() + depth as usize - 1);
         let tree = self.tree;
         let mut result = Ok(());
@@ -135,7 +136,7 @@ impl Reply<'_> {
                 && self.shape.shows(self.schema, at, node);
             if result.is_ok() && shown {
                 let path: Vec<Step> = at.iter().cloned().chain([Step { node, key: None }]).collect();
-                let value = typed_value(self.schema, node, &leaf.value, self.encoding);
+                let value = typed_value(self.schema, node, &leaf.value, form);
                 result = self.push(&path, value);
             }
         };

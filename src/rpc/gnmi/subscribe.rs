@@ -87,7 +87,7 @@ impl Gnmi {
         };
         let (wire, target) = (self.parts.wire.clone(), paths.target.as_deref());
         let message_bytes_max = self.parts.limits.subscribe_message_bytes;
-        Ok((plan, Encoder::new(wire, encoding, paths.form, target, grouping, message_bytes_max)))
+        Ok((plan, Encoder::new(wire, encoding.form(), paths.form, target, grouping, message_bytes_max)))
     }
 }
 
