@@ -1,5 +1,8 @@
 //! Configuration leaves that steer the gNMI service, found once and read from the newest commit.
 
+use std::time::Duration;
+
+use crate::codec::Bundling;
 use crate::path::{DataPath, RawPath, Resolver, Views};
 use crate::schema::Schema;
 use crate::store::Tree;
@@ -11,6 +14,9 @@ pub struct Knobs {
     nokia_modules: Option<DataPath>,
     openconfig_modules: Option<DataPath>,
     gnmi_admin_state: Option<DataPath>,
+    bundling_admin_state: Option<DataPath>,
+    bundling_window: Option<DataPath>,
+    bundling_count: Option<DataPath>,
 }
 
 impl Knobs {
@@ -22,6 +28,9 @@ impl Knobs {
             nokia_modules: place("/configure/system/management-interface/yang-modules/nokia-combined-modules"),
             openconfig_modules: place("/configure/system/management-interface/yang-modules/openconfig-modules"),
             gnmi_admin_state: place("/configure/system/grpc/gnmi/admin-state"),
+            bundling_admin_state: place("/configure/system/telemetry/notification-bundling/admin-state"),
+            bundling_window: place("/configure/system/telemetry/notification-bundling/max-time-granularity"),
+            bundling_count: place("/configure/system/telemetry/notification-bundling/max-msg-count"),
         }
     }
 
@@ -39,4 +48,24 @@ impl Knobs {
         let Some(place) = &self.gnmi_admin_state else { return true };
         tree.leaf(place.steps()).is_none_or(|leaf| leaf.value.as_text() != Some("disable"))
     }
+
+    /// How a subscription that starts now bundles its notifications; none while that is off (BND-002). A subscription
+    /// keeps what it started with, which is what its state shows.
+    pub fn bundling(&self, tree: &Tree) -> Option<Bundling> {
+        let value = |place: &Option<DataPath>| tree.leaf(place.as_ref()?.steps()).map(|leaf| leaf.value.clone());
+        if value(&self.bundling_admin_state)?.as_text() != Some("enable") {
+            return None;
+        }
+        let number = |place| match value(place) {
+            Some(Value::Uint(number)) => number,
+            _ => BUNDLING_DEFAULT,
+        };
+        Some(Bundling {
+            window: Duration::from_millis(number(&self.bundling_window).into()),
+            count_max: number(&self.bundling_count) as usize,
+        })
+    }
 }
+
+/// Default of the granularity in milliseconds and of the count (BND-003, BND-004).
+const BUNDLING_DEFAULT: u32 = 100;
