@@ -11,6 +11,7 @@ use crate::path::{Pattern, RawPath, Resolver, Step};
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::get_request::DataType;
 use crate::pb::gnmi::typed_value::Value as Typed;
+use crate::profile::GetMissing;
 use crate::rpc::status;
 use crate::schema::{NodeId, Schema};
 use crate::store::{Cursor, Found, Leaf, Tree, instances};
@@ -18,11 +19,13 @@ use crate::store::{Cursor, Found, Leaf, Tree, instances};
 impl Gnmi {
     /// Answers a Get.
     pub(super) fn get(&self, request: &pb::GetRequest) -> Result<pb::GetResponse, Status> {
+        let profile = &self.parts.profile;
         let depth = extensions::depth(&request.extension)?;
-        let encoding = Encoding::from_pb(request.encoding).map_err(|error| status::encoding(&error))?;
+        let encoding =
+            Encoding::from_pb(request.encoding, profile.encodings).map_err(|error| status::encoding(&error))?;
         let filter = filter(request.r#type)?;
-        let Paths { absolute, form, target } =
-            Paths::decode(request.prefix.as_ref(), &request.path.iter().collect::<Vec<_>>())?;
+        let paths: Vec<_> = request.path.iter().collect();
+        let Paths { absolute, form, target } = Paths::decode(request.prefix.as_ref(), &paths, profile)?;
         let commit = self.parts.store.newest();
         let resolver = self.resolver(&commit.tree);
         let mut reply = Reply {
@@ -31,6 +34,7 @@ impl Gnmi {
             shape: Shape { ietf: encoding == Encoding::JsonIetf, filter, depth, views: resolver.views },
             encoding,
             form,
+            missing: profile.get_missing,
             room: self.parts.limits.get_response_bytes,
             limit: self.parts.limits.get_response_bytes,
             updates: Vec::new(),
@@ -64,6 +68,7 @@ struct Reply<'a> {
     shape: Shape,
     encoding: Encoding,
     form: PathForm,
+    missing: GetMissing,
     /// Bytes of values that may still be added (GET-010).
     room: usize,
     limit: usize,
@@ -82,6 +87,7 @@ impl Reply<'_> {
         }
         // A wildcard that matches nothing is an answer, a place that does not exist is an error (GET-014, C-17).
         if self.updates.is_empty()
+            && self.missing == GetMissing::NotFound
             && let [pattern] = &*patterns
             && pattern.as_data_path().is_some_and(|path| !self.tree.exists(&path))
         {

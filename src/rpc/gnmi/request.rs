@@ -5,6 +5,7 @@ use tonic::Status;
 use crate::codec::{PathForm, decode_path, join_prefix};
 use crate::path::RawPath;
 use crate::pb::gnmi as pb;
+use crate::profile::Profile;
 use crate::rpc::status;
 
 /// The paths of one request, absolute.
@@ -12,7 +13,7 @@ use crate::rpc::status;
 pub(super) struct Paths {
     /// Each path with the prefix in front; the prefix alone when no path was given (GET-025).
     pub(super) absolute: Vec<RawPath>,
-    /// The form the request used (C-08).
+    /// The form to answer in: that of the request, unless the release has one only (C-08).
     pub(super) form: PathForm,
     /// `prefix.target`, to be reflected in every prefix of the reply (PATH-041).
     pub(super) target: Option<String>,
@@ -20,7 +21,7 @@ pub(super) struct Paths {
 
 impl Paths {
     /// Decodes the paths of a request.
-    pub(super) fn decode(prefix: Option<&pb::Path>, paths: &[&pb::Path]) -> Result<Self, Status> {
+    pub(super) fn decode(prefix: Option<&pb::Path>, paths: &[&pb::Path], profile: &Profile) -> Result<Self, Status> {
         let decoded = || {
             let front = prefix.map(decode_path).transpose()?.unwrap_or_default();
             let paths = paths.iter().map(|path| decode_path(path)).collect::<Result<Vec<_>, _>>()?;
@@ -28,7 +29,7 @@ impl Paths {
         };
         Ok(Self {
             absolute: decoded().map_err(|error| status::decode(&error))?,
-            form: PathForm::of(prefix.into_iter().chain(paths.iter().copied())),
+            form: profile.path_form.unwrap_or_else(|| PathForm::of(prefix.into_iter().chain(paths.iter().copied()))),
             target: prefix.map(|prefix| prefix.target.clone()).filter(|target| !target.is_empty()),
         })
     }
