@@ -42,15 +42,34 @@ impl Wire {
     }
 }
 
-/// Form of the values in a reply (C-33).
+/// An encoding as a request asks for it (C-33). What its values look like is a [`ValueForm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encoding {
+    /// JSON.
+    Json,
+    /// JSON_IETF.
+    JsonIetf,
+    /// PROTO.
+    Proto,
+}
+
+/// What the values of a reply look like. Apart from the encoding, because PROTO and BYTES do not mean the same under
+/// every version of the specification (C-34).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ValueForm {
+    /// Each leaf for itself.
+    Leaf(LeafForm),
+}
+
+/// What the value of one leaf looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LeafForm {
     /// `json_val`, names without modules.
     Json,
     /// `json_ietf_val`, RFC 7951.
     JsonIetf,
-    /// Typed scalars, one for each leaf.
-    Proto,
+    /// Typed scalars.
+    Scalars,
 }
 
 impl Encoding {
@@ -65,6 +84,15 @@ impl Encoding {
         found.ok_or_else(|| EncodingError {
             encoding: asked.map_or_else(|_| number.to_string(), |asked| asked.as_str_name().to_owned()),
             offered: alternatives(offered),
+        })
+    }
+
+    /// What its values look like.
+    pub fn form(self) -> ValueForm {
+        ValueForm::Leaf(match self {
+            Self::Json => LeafForm::Json,
+            Self::JsonIetf => LeafForm::JsonIetf,
+            Self::Proto => LeafForm::Scalars,
         })
     }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::path::PathForm;
 use super::protobuf::{HEAD_MAX, Key, backfill_head, put_bytes, put_head, put_nested, put_varint};
-use super::{Encoded, Encoding, Wire, value};
+use super::{Encoded, ValueForm, Wire, value};
 use crate::path::Step;
 use crate::schema::NodeId;
 use crate::store::Leaf;
@@ -54,7 +54,7 @@ pub enum Grouping {
 #[derive(Debug)]
 pub struct Encoder {
     wire: Arc<Wire>,
-    encoding: Encoding,
+    values: ValueForm,
     form: PathForm,
     /// Whether updates say how many values the reader missed.
     tells_duplicates: bool,
@@ -97,7 +97,7 @@ impl Encoder {
     /// `message_bytes_max` only when a single update is.
     pub fn new(
         wire: Arc<Wire>,
-        encoding: Encoding,
+        values: ValueForm,
         form: PathForm,
         target: Option<&str>,
         grouping: Grouping,
@@ -117,7 +117,7 @@ impl Encoder {
         };
         Self {
             wire,
-            encoding,
+            values,
             form,
             tells_duplicates: true,
             target: target_field,
@@ -153,7 +153,8 @@ impl Encoder {
             self.begin(Kind::Updates, time);
         }
         let start = self.out.len();
-        let Self { wire, encoding, form, tells_duplicates, trail, out, whole, .. } = self;
+        let ValueForm::Leaf(leaf) = self.values;
+        let Self { wire, form, tells_duplicates, trail, out, whole, .. } = self;
         put_nested(out, NOTIFICATION_UPDATE, |out| {
             match whole {
                 None => wire.put_leaf_path(out, node, *form),
@@ -162,7 +163,7 @@ impl Encoder {
                     wire.put_step(out, &Step { node, key: None }, *form);
                 }),
             }
-            put_nested(out, UPDATE_VAL, |out| value::put_typed(out, &wire.schema, node, value, *encoding));
+            put_nested(out, UPDATE_VAL, |out| value::put_typed(out, &wire.schema, node, value, leaf));
             if duplicates > 0 && *tells_duplicates {
                 put_varint(out, UPDATE_DUPLICATES, duplicates.into());
             }

@@ -18,7 +18,7 @@ pub use knobs::Knobs;
 use older::Older;
 
 use crate::admission::Caller;
-use crate::codec::Wire;
+use crate::codec::{Encoding, ValueForm, Wire};
 use crate::path::{Resolver, Views};
 use crate::pb::gnmi as pb;
 use crate::profile::Profile;
@@ -102,6 +102,12 @@ impl Gnmi {
             request.forget_newer();
         }
         request
+    }
+
+    /// What values look like in the answer to a request that asks for this encoding.
+    fn values(&self, encoding: i32) -> Result<ValueForm, Status> {
+        let encoding = Encoding::from_pb(encoding, self.parts.profile.encodings);
+        encoding.map(Encoding::form).map_err(|error| super::status::encoding(&error))
     }
 
     /// Refuses every RPC while gNMI is administratively down (C-53).

@@ -13,7 +13,7 @@ use tonic::{Request, Status, Streaming};
 use super::request::{Paths, summary};
 use super::{Gnmi, extensions};
 use crate::admission::Caller;
-use crate::codec::{Encoded, Encoder, Encoding, Grouping};
+use crate::codec::{Encoded, Encoder, Grouping};
 use crate::feed::Feed;
 use crate::path::RawPath;
 use crate::pb::gnmi as pb;
@@ -61,7 +61,7 @@ impl Gnmi {
 
     fn plan(&self, list: &pb::SubscriptionList, depth: Option<u32>) -> Result<(Plan, Encoder), Status> {
         let profile = &self.parts.profile;
-        let encoding = Encoding::from_pb(list.encoding, profile.encodings).map_err(|error| status::encoding(&error))?;
+        let values = self.values(list.encoding)?;
         let mode = match pb::subscription_list::Mode::try_from(list.mode) {
             Ok(pb::subscription_list::Mode::Stream) => ListMode::Stream,
             Ok(pb::subscription_list::Mode::Once) => ListMode::Once,
@@ -92,7 +92,7 @@ impl Gnmi {
         };
         let (wire, target) = (self.parts.wire.clone(), paths.target.as_deref());
         let message_bytes_max = self.parts.limits.subscribe_message_bytes;
-        let encoder = Encoder::new(wire, encoding, paths.form, target, grouping, message_bytes_max);
+        let encoder = Encoder::new(wire, values, paths.form, target, grouping, message_bytes_max);
         Ok((plan, if profile.newer_fields { encoder } else { encoder.without_duplicates() }))
     }
 }
