@@ -2,7 +2,7 @@
 
 use crate::path::{DataPath, RawPath, Resolver, Views};
 use crate::schema::Schema;
-use crate::store::Tree;
+use crate::store::{Saving, Tree};
 use crate::value::Value;
 
 /// Places of the knobs; none where the loaded models have no such leaf.
@@ -11,6 +11,7 @@ pub struct Knobs {
     nokia_modules: Option<DataPath>,
     openconfig_modules: Option<DataPath>,
     gnmi_admin_state: Option<DataPath>,
+    auto_config_save: Option<DataPath>,
 }
 
 impl Knobs {
@@ -22,6 +23,7 @@ impl Knobs {
             nokia_modules: place("/configure/system/management-interface/yang-modules/nokia-combined-modules"),
             openconfig_modules: place("/configure/system/management-interface/yang-modules/openconfig-modules"),
             gnmi_admin_state: place("/configure/system/grpc/gnmi/admin-state"),
+            auto_config_save: place("/configure/system/grpc/gnmi/auto-config-save"),
         }
     }
 
@@ -38,5 +40,10 @@ impl Knobs {
     pub fn gnmi_enabled(&self, tree: &Tree) -> bool {
         let Some(place) = &self.gnmi_admin_state else { return true };
         tree.leaf(place.steps()).is_none_or(|leaf| leaf.value.as_text() != Some("disable"))
+    }
+
+    /// Whether a Set is saved (SET-051).
+    pub fn saving(&self) -> Saving<'_> {
+        self.auto_config_save.as_ref().map_or(Saving::Always, Saving::UnlessOff)
     }
 }
