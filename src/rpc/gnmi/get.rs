@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use tonic::Status;
 
-use super::request::Paths;
+use super::request::{Paths, summary};
 use super::{Gnmi, extensions};
+use crate::admission::Caller;
 use crate::codec::{Encoding, Filter, LeafForm, PathForm, Shape, ValueForm, encode_path, typed_value, write_branch};
 use crate::path::{Pattern, RawPath, Resolver, Step};
 use crate::pb::gnmi as pb;
@@ -17,13 +18,17 @@ use crate::store::{Cursor, Found, Leaf, Tree, instances};
 
 impl Gnmi {
     /// Answers a Get.
-    pub(super) fn get(&self, request: &pb::GetRequest) -> Result<pb::GetResponse, Status> {
+    pub(super) fn get(&self, request: &pb::GetRequest, caller: Option<&Caller>) -> Result<pb::GetResponse, Status> {
+        let paths = Paths::decode(request.prefix.as_ref(), &request.path.iter().collect::<Vec<_>>());
+        if let Some(caller) = caller {
+            let unread = |_: &_| summary(request.prefix.as_ref(), &request.path);
+            caller.about(paths.as_ref().map_or_else(unread, Paths::summary));
+        }
+        let Paths { absolute, form, target } = paths?;
         let depth = extensions::depth(&request.extension)?;
         let encoding = Encoding::from_pb(request.encoding).map_err(|error| status::encoding(&error))?;
         let values = encoding.form();
         let filter = filter(request.r#type)?;
-        let Paths { absolute, form, target } =
-            Paths::decode(request.prefix.as_ref(), &request.path.iter().collect::<Vec<_>>())?;
         let commit = self.parts.store.newest();
         let resolver = self.resolver(&commit.tree);
         let mut reply = Reply {

@@ -104,11 +104,7 @@ impl crate::pb::GnmiService for Gnmi {
     async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
         self.served()?;
         let caller = request.extensions().get::<Arc<Caller>>().cloned();
-        let request = request.into_inner();
-        if let Some(caller) = caller {
-            caller.about(request::summary(request.prefix.as_ref(), &request.path));
-        }
-        self.get(&request).map(Response::new)
+        self.get(&request.into_inner(), caller.as_deref()).map(Response::new)
     }
 
     async fn set(&self, request: Request<pb::SetRequest>) -> Result<Response<pb::SetResponse>, Status> {
