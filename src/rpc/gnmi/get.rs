@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use tonic::Status;
 
-use super::request::Paths;
+use super::request::{Paths, summary};
 use super::{Gnmi, extensions};
+use crate::admission::Caller;
 use crate::codec::{Filter, LeafForm, PathForm, Shape, ValueForm, encode_path, typed_value, write_branch};
 use crate::path::{Pattern, RawPath, Resolver, Step};
 use crate::pb::gnmi as pb;
@@ -18,13 +19,17 @@ use crate::store::{Cursor, Found, Leaf, Tree, instances};
 
 impl Gnmi {
     /// Answers a Get.
-    pub(super) fn get(&self, request: &pb::GetRequest) -> Result<pb::GetResponse, Status> {
+    pub(super) fn get(&self, request: &pb::GetRequest, caller: Option<&Caller>) -> Result<pb::GetResponse, Status> {
         let profile = &self.parts.profile;
+        let paths = Paths::decode(request.prefix.as_ref(), &request.path.iter().collect::<Vec<_>>(), profile);
+        if let Some(caller) = caller {
+            let unread = |_: &_| summary(request.prefix.as_ref(), &request.path);
+            caller.about(paths.as_ref().map_or_else(unread, Paths::summary));
+        }
+        let Paths { absolute, form, target } = paths?;
         let depth = extensions::depth(&request.extension)?;
         let values = self.values(request.encoding)?;
         let filter = filter(request.r#type)?;
-        let paths: Vec<_> = request.path.iter().collect();
-        let Paths { absolute, form, target } = Paths::decode(request.prefix.as_ref(), &paths, profile)?;
         let commit = self.parts.store.newest();
         let resolver = self.resolver(&commit.tree);
         let mut reply = Reply {

@@ -3,7 +3,7 @@
 use crate::codec::ProtoVersion;
 use crate::path::{DataPath, RawPath, Resolver, Views};
 use crate::schema::Schema;
-use crate::store::Tree;
+use crate::store::{Saving, Tree};
 use crate::value::Value;
 
 /// Places of the knobs; none where the loaded models have no such leaf.
@@ -14,6 +14,7 @@ pub struct Knobs {
     openconfig_modules: Option<DataPath>,
     gnmi_admin_state: Option<DataPath>,
     proto_version: Option<DataPath>,
+    auto_config_save: Option<DataPath>,
 }
 
 impl Knobs {
@@ -29,6 +30,7 @@ impl Knobs {
             openconfig_modules: place("/configure/system/management-interface/yang-modules/openconfig-modules"),
             gnmi_admin_state: place("/configure/system/grpc/gnmi/admin-state"),
             proto_version: place("/configure/system/grpc/gnmi/proto-version"),
+            auto_config_save: place("/configure/system/grpc/gnmi/auto-config-save"),
         }
     }
 
@@ -54,5 +56,10 @@ impl Knobs {
     pub fn gnmi_enabled(&self, tree: &Tree) -> bool {
         let Some(place) = &self.gnmi_admin_state else { return true };
         tree.leaf(place.steps()).is_none_or(|leaf| leaf.value.as_text() != Some("disable"))
+    }
+
+    /// Whether a Set is saved (SET-051).
+    pub fn saving(&self) -> Saving<'_> {
+        self.auto_config_save.as_ref().map_or(Saving::Always, Saving::UnlessOff)
     }
 }

@@ -135,11 +135,7 @@ impl crate::pb::GnmiService for Gnmi {
         self.known("Get")?;
         self.served()?;
         let caller = request.extensions().get::<Arc<Caller>>().cloned();
-        let request = self.read(request.into_inner());
-        if let Some(caller) = caller {
-            caller.about(request::summary(request.prefix.as_ref(), &request.path));
-        }
-        self.get(&request).map(Response::new)
+        self.get(&self.read(request.into_inner()), caller.as_deref()).map(Response::new)
     }
 
     async fn set(&self, request: Request<pb::SetRequest>) -> Result<Response<pb::SetResponse>, Status> {

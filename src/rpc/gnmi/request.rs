@@ -1,5 +1,7 @@
 //! What the paths of a request have in common: their prefix, and the form to answer in.
 
+use std::borrow::Borrow;
+
 use tonic::Status;
 
 use crate::codec::{PathForm, decode_path, join_prefix};
@@ -33,6 +35,11 @@ impl Paths {
             target: prefix.map(|prefix| prefix.target.clone()).filter(|target| !target.is_empty()),
         })
     }
+
+    /// The paths in one line for the security log.
+    pub(super) fn summary(&self) -> String {
+        line(self.absolute.iter().map(Some))
+    }
 }
 
 /// Paths shown of a request in the security log; the rest is counted.
@@ -41,11 +48,16 @@ const SUMMARY_PATHS: usize = 4;
 /// What a request is about, in one line for the security log.
 pub(super) fn summary<'a>(prefix: Option<&pb::Path>, paths: impl IntoIterator<Item = &'a pb::Path>) -> String {
     let front = prefix.and_then(|prefix| decode_path(prefix).ok()).unwrap_or_default();
+    line(paths.into_iter().map(|path| decode_path(path).ok().map(|path| front.join(&path))))
+}
+
+/// The first paths and the number of the others; one that cannot be read is counted too.
+fn line(paths: impl Iterator<Item = Option<impl Borrow<RawPath>>>) -> String {
     let mut shown = Vec::new();
     let mut more = 0usize;
     for path in paths {
-        match decode_path(path) {
-            Ok(path) if shown.len() < SUMMARY_PATHS => shown.push(front.join(&path).to_string()),
+        match path {
+            Some(path) if shown.len() < SUMMARY_PATHS => shown.push(path.borrow().to_string()),
             _ => more += 1,
         }
     }
