@@ -196,3 +196,14 @@ async fn refuses_knobs_out_of_range() {
         }
     }
 }
+
+/// C-38: the early releases do not bundle, whatever the configuration says.
+#[tokio::test(flavor = "multi_thread")]
+async fn early_releases_do_not_bundle() {
+    let knobs = "[configure.system.telemetry.notification-bundling]\nadmin-state = \"enable\"";
+    let harness = Harness::start_as("16.0", knobs).await;
+    let client = harness.client("admin").await;
+    write(&client, 0..5, "v").await;
+    let mut stream = client.subscribe(on_change([VALUES])).await;
+    assert_eq!(sizes(&mut stream, 5).await, [1; 5]);
+}
