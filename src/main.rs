@@ -8,8 +8,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ganymede::agent::{Agent, StartError};
-use ganymede::cli::{Arguments, Command, PasswdError, passwd};
+use ganymede::cli::{Arguments, Command, PasswdError, SubscriptionAction, passwd, print_answer};
 use ganymede::config::{self, Config};
+use ganymede::control;
 use ganymede::log;
 use ganymede::signals::Signals;
 use tokio_util::sync::CancellationToken;
@@ -35,6 +36,19 @@ fn main() -> ExitCode {
             }
             Err(error @ PasswdError::Hash(_)) => failed(&error, SOFTWARE),
             Err(error) => failed(&error, USAGE),
+        },
+        Command::Subscriptions { config, action } => match config::load(&config) {
+            Err(error) => failed(&error, CONFIGURATION),
+            Ok(settings) => match control::ask(&settings.data_dir, &SubscriptionAction::question(action)) {
+                Err(error) => failed(&error, UNAVAILABLE),
+                Ok(answer) => match print_answer(&answer) {
+                    Ok(text) => {
+                        print!("{text}");
+                        ExitCode::SUCCESS
+                    }
+                    Err(reason) => failed(&reason, USAGE),
+                },
+            },
         },
         Command::Run { config, check, print_config } => match config::load(&config) {
             Err(error) => failed(&error, CONFIGURATION),

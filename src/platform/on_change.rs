@@ -39,6 +39,10 @@ const MEASURED_LEAVES: &[&str] = &[
     "idle-time",
     "login-time",
     "boot-time",
+    "min-bundle-size",
+    "avg-bundle-size",
+    "max-bundle-size",
+    "max-bundle-time-granularity",
 ];
 
 /// Units of what is measured. A unit alone does not make a gauge: an MTU has bytes, a speed megabits.

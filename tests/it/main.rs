@@ -27,5 +27,6 @@ mod set_rules;
 mod set_values;
 mod state;
 mod subscribe;
+mod subscriptions;
 mod target_defined;
 mod wire;
