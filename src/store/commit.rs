@@ -44,6 +44,8 @@ pub enum Origin {
     Configuration {
         /// Number of the commit, growing over restarts.
         commit_id: u64,
+        /// The client's name of a commit that has to be confirmed, both when it is made and when it is taken back.
+        confirm: Option<Arc<str>>,
     },
 }
 

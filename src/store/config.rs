@@ -6,10 +6,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::watch;
+
 use super::commit::{Commit, Next, Origin, Store, lock};
+use super::confirm::{Held, Waiting};
 use super::delta::Delta;
 use super::edit::{self, Edit, EditError};
-use super::journal::{Fingerprint, Journal, JournalError, Record};
+use super::journal::{Fingerprint, Journal, JournalError, Mark, Record};
 use super::settle::settle;
 use super::tree::Tree;
 use super::validate::{Validator, Violation};
@@ -41,6 +44,17 @@ pub fn prepare(
     for (position, edit) in edits.iter().enumerate() {
         edit::apply(&mut candidate, schema, edit, now).map_err(|source| CommitError::Edit { position, source })?;
     }
+    judge(schema, validator, base, candidate, now)
+}
+
+/// Settles a candidate and puts it to the vote.
+pub(super) fn judge(
+    schema: &Schema,
+    validator: &mut Validator,
+    base: &Tree,
+    mut candidate: Tree,
+    now: Timestamp,
+) -> Result<(Tree, Delta), CommitError> {
     settle(schema, base, &mut candidate, now);
     let delta = validator.vote(base, &mut candidate, now).map_err(CommitError::Constraints)?;
     Ok((candidate, delta))
@@ -63,6 +77,14 @@ pub enum CommitError {
     /// The journal could not make it durable.
     #[error("configuration could not be saved: {0}")]
     Journal(#[from] JournalError),
+    /// Another commit waits for its confirmation, and until then there is no further one (EXT-012, EXT-013).
+    #[error("{}", .waiting.describe(*.now))]
+    Waiting {
+        /// The commit that waits.
+        waiting: Box<Waiting>,
+        /// When this was said.
+        now: Timestamp,
+    },
 }
 
 /// A commit that is on disk and published.
@@ -79,35 +101,59 @@ pub struct Committed {
 /// Writes configuration. One for the process.
 #[derive(Debug)]
 pub struct ConfigWriter {
-    store: Arc<Store>,
-    turn: Mutex<Turn>,
+    pub(super) store: Arc<Store>,
+    pub(super) turn: Mutex<Turn>,
+    /// What waits, for those who watch its deadline. Changed by the writer whose turn it is.
+    pub(super) waiting: watch::Sender<Option<Waiting>>,
 }
 
 /// What only the writer whose turn it is may touch.
 #[derive(Debug)]
-struct Turn {
-    validator: Validator,
-    journal: Journal,
+pub(super) struct Turn {
+    pub(super) validator: Validator,
+    pub(super) journal: Journal,
+    /// The commit that waits for its confirmation. While there is one, no other commit is made.
+    pub(super) held: Option<Held>,
+}
+
+/// A candidate that has been judged, on its way to the disk and to the readers.
+pub(super) struct Judged<'a> {
+    pub(super) base: Arc<Commit>,
+    pub(super) candidate: Tree,
+    pub(super) delta: Delta,
+    pub(super) record: Record,
+    pub(super) mark: Mark,
+    /// The client's name of the confirmed commit that this one makes or takes back.
+    pub(super) confirm: Option<&'a Arc<str>>,
 }
 
 impl ConfigWriter {
     /// A writer to this store. `validator` has to hold the configuration the store starts with.
     pub fn new(store: Arc<Store>, validator: Validator, journal: Journal) -> Self {
-        Self { store, turn: Mutex::new(Turn { validator, journal }) }
+        let turn = Turn { validator, journal, held: None };
+        Self { store, turn: Mutex::new(turn), waiting: watch::Sender::new(None) }
     }
 
     /// Applies all edits as one commit. Blocks for the disk, so asynchronous callers hand this to a blocking thread.
     pub fn commit(&self, edits: &[Edit], author: &Author, now: Timestamp) -> Result<Committed, CommitError> {
-        let schema = self.store.schema();
         let mut turn = lock(&self.turn);
+        turn.refuse_while_waiting(now)?;
         let base = self.store.newest();
-        let (candidate, delta) = prepare(schema, &mut turn.validator, &base.tree, base.tree.clone(), edits, now)?;
+        let start = base.tree.clone();
+        let (candidate, delta) =
+            prepare(self.store.schema(), &mut turn.validator, &base.tree, start, edits, now)?;
+        let record = Record { time: now, author: author.clone() };
+        self.write(&mut turn, Judged { base, candidate, delta, record, mark: Mark::Keep, confirm: None })
+    }
+
+    /// Journals and publishes what the vote has passed.
+    pub(super) fn write(&self, turn: &mut Turn, judged: Judged<'_>) -> Result<Committed, CommitError> {
+        let Judged { base, candidate, delta, record, mark, confirm } = judged;
         if delta.is_empty() {
             turn.validator.accept();
             return Ok(Committed { commit: base, commit_id: None, delta });
         }
-        let record = Record { time: now, author: author.clone() };
-        let commit_id = match turn.journal.append(&record, schema, &delta) {
+        let commit_id = match turn.journal.append_marked(&record, self.store.schema(), &delta, &mark) {
             Ok(commit_id) => commit_id,
             Err(error) => {
                 turn.validator.reject();
@@ -115,7 +161,10 @@ impl ConfigWriter {
             }
         };
         turn.validator.accept();
-        let commit = self.publish(&base.tree, candidate, &delta, commit_id, now);
+        let origin = Origin::Configuration { commit_id, confirm: confirm.cloned() };
+        let commit = self.store.publish(record.time, origin, |newest| {
+            onto(self.store.schema(), &base.tree, newest, candidate, &delta, record.time)
+        });
         Ok(Committed { commit, commit_id: Some(commit_id), delta })
     }
 
@@ -132,12 +181,6 @@ impl ConfigWriter {
         // A crash between the two applies the same tables again at the next start, which changes nothing.
         lock(&self.turn).journal.set_startup(fingerprint)?;
         Ok(committed)
-    }
-
-    fn publish(&self, base: &Tree, candidate: Tree, delta: &Delta, commit_id: u64, now: Timestamp) -> Arc<Commit> {
-        self.store.publish(now, Origin::Configuration { commit_id }, |newest| {
-            onto(self.store.schema(), base, newest, candidate, delta, now)
-        })
     }
 }
 

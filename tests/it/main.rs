@@ -7,7 +7,9 @@ mod request;
 mod text;
 
 mod admission;
+mod arbitration;
 mod capabilities;
+mod commit_confirmed;
 mod door;
 mod encodings;
 mod extensions;

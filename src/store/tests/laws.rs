@@ -115,7 +115,7 @@ fn publish(store: &Store, ops: &[Op], time: i64, meanwhile: impl FnOnce()) -> (A
     let delta = Delta::between(schema(), &base.tree, &candidate);
     meanwhile();
     let before = store.newest();
-    let origin = Origin::Configuration { commit_id: 1 };
+    let origin = Origin::Configuration { commit_id: 1, confirm: None };
     let commit =
         store.publish(at(time), origin, |newest| onto(schema(), &base.tree, newest, candidate, &delta, at(time)));
     (before, commit)
