@@ -140,8 +140,7 @@ impl ConfigWriter {
         turn.refuse_while_waiting(now)?;
         let base = self.store.newest();
         let start = base.tree.clone();
-        let (candidate, delta) =
-            prepare(self.store.schema(), &mut turn.validator, &base.tree, start, edits, now)?;
+        let (candidate, delta) = prepare(self.store.schema(), &mut turn.validator, &base.tree, start, edits, now)?;
         let record = Record { time: now, author: author.clone() };
         self.write(&mut turn, Judged { base, candidate, delta, record, mark: Mark::Keep, confirm: None })
     }

@@ -150,8 +150,7 @@ impl ConfigWriter {
         let mut turn = lock(&self.turn);
         turn.refuse_while_waiting(now)?;
         let (schema, base) = (self.store.schema(), self.store.newest());
-        let (candidate, delta) =
-            prepare(schema, &mut turn.validator, &base.tree, base.tree.clone(), edits, now)?;
+        let (candidate, delta) = prepare(schema, &mut turn.validator, &base.tree, base.tree.clone(), edits, now)?;
         let back = Delta::between(schema, &candidate, &base.tree);
         let record = Record { time: now, author: author.clone() };
         let mark = Mark::Waits((&*id).into());

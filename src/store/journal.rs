@@ -23,8 +23,8 @@ use redb::{
 
 pub use self::record::{PastCommit, Record, RowChange};
 pub use self::restore::Unfit;
-pub use self::unconfirmed::Unconfirmed;
 pub(super) use self::unconfirmed::Mark;
+pub use self::unconfirmed::Unconfirmed;
 
 use self::code::Row;
 use self::record::Writing;

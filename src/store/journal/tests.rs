@@ -253,8 +253,7 @@ fn names_what_does_not_fit() {
         row("/store-laws:state/uptime", leaf("1")),
         row("/away:top", leaf("x")),
     ];
-    let saved =
-        Saved { file: "config.redb".into(), rows, last_commit_id: 1, startup: None, unconfirmed: None };
+    let saved = Saved { file: "config.redb".into(), rows, last_commit_id: 1, startup: None, unconfirmed: None };
     let error = saved.restore(schema()).expect_err("misfits");
     let JournalError::Unfit { unfit, rest, .. } = &error else { panic!("{error}") };
     let texts: Vec<String> = unfit.iter().map(Unfit::to_string).collect();

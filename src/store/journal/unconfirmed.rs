@@ -98,7 +98,8 @@ fn write_reversal(
 ) -> Result<(), Fault> {
     let writing = begin(database)?;
     let taken_back = past_commit(&writing.open_table(COMMITS)?, unconfirmed.commit_id)?;
-    let lost = || Fault::Damaged(format!("commit {}, which waits for its confirmation, is gone", unconfirmed.commit_id));
+    let lost =
+        || Fault::Damaged(format!("commit {}, which waits for its confirmation, is gone", unconfirmed.commit_id));
     let mut changes = Vec::new();
     {
         let mut config: Table<'_, &str, &[u8]> = writing.open_table(CONFIG)?;
