@@ -81,7 +81,7 @@ fn read(tree: &Tree) -> u64 {
 }
 
 fn encode(wire: &Arc<Wire>, tree: &Tree, encoding: Encoding, form: PathForm, grouping: Grouping) -> usize {
-    let mut encoder = Encoder::new(wire.clone(), encoding, form, Some("sr1"), grouping, MESSAGE_BYTES_MAX);
+    let mut encoder = Encoder::new(wire.clone(), encoding.form(), form, Some("sr1"), grouping, MESSAGE_BYTES_MAX);
     let mut messages = 0;
     each_leaf(tree, &mut |at, node, leaf| {
         encoder.leaf(at, node, &leaf.value, Timestamp::from_nanos(1_772_359_200_500_000_000), 0);

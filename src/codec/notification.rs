@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::path::PathForm;
 use super::protobuf::{HEAD_MAX, Key, backfill_head, put_bytes, put_head, put_nested, put_varint};
-use super::{Encoded, Encoding, Wire, value};
+use super::{Encoded, ValueForm, Wire, value};
 use crate::path::Step;
 use crate::schema::NodeId;
 use crate::store::Leaf;
@@ -54,8 +54,10 @@ pub enum Grouping {
 #[derive(Debug)]
 pub struct Encoder {
     wire: Arc<Wire>,
-    encoding: Encoding,
+    values: ValueForm,
     form: PathForm,
+    /// Whether updates say how many values the reader missed.
+    tells_duplicates: bool,
     /// The field `target` of a prefix; empty when none was asked for.
     target: Vec<u8>,
     /// Steps and encoded elements of the one prefix of [`Grouping::Whole`].
@@ -95,7 +97,7 @@ impl Encoder {
     /// `message_bytes_max` only when a single update is.
     pub fn new(
         wire: Arc<Wire>,
-        encoding: Encoding,
+        values: ValueForm,
         form: PathForm,
         target: Option<&str>,
         grouping: Grouping,
@@ -115,8 +117,9 @@ impl Encoder {
         };
         Self {
             wire,
-            encoding,
+            values,
             form,
+            tells_duplicates: true,
             target: target_field,
             whole,
             message_bytes_max,
@@ -126,6 +129,11 @@ impl Encoder {
             open: None,
             taken_bytes: 0,
         }
+    }
+
+    /// The same encoder for a release whose messages have no field `duplicates` (CAP-016).
+    pub fn without_duplicates(self) -> Self {
+        Self { tells_duplicates: false, ..self }
     }
 
     /// Writes the value of a leaf. `at` is the branch it stands in; `duplicates` counts values the reader missed
@@ -145,7 +153,8 @@ impl Encoder {
             self.begin(Kind::Updates, time);
         }
         let start = self.out.len();
-        let Self { wire, encoding, form, trail, out, whole, .. } = self;
+        let ValueForm::Leaf(leaf) = self.values;
+        let Self { wire, form, tells_duplicates, trail, out, whole, .. } = self;
         put_nested(out, NOTIFICATION_UPDATE, |out| {
             match whole {
                 None => wire.put_leaf_path(out, node, *form),
@@ -154,8 +163,8 @@ impl Encoder {
                     wire.put_step(out, &Step { node, key: None }, *form);
                 }),
             }
-            put_nested(out, UPDATE_VAL, |out| value::put_typed(out, &wire.schema, node, value, *encoding));
-            if duplicates > 0 {
+            put_nested(out, UPDATE_VAL, |out| value::put_typed(out, &wire.schema, node, value, leaf));
+            if duplicates > 0 && *tells_duplicates {
                 put_varint(out, UPDATE_DUPLICATES, duplicates.into());
             }
         });

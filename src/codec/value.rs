@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::protobuf::{Key, put_bytes, put_double, put_nested, put_varint};
-use super::{Encoding, json};
+use super::{LeafForm, json};
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::typed_value::Value as Typed;
 use crate::schema::{NodeId, Schema};
@@ -22,16 +22,16 @@ const DOUBLE_VAL: Key = Key::fixed64(14);
 const ELEMENT: Key = Key::sized(1);
 
 /// The value of the leaf `node` as a message, for replies that are built as objects.
-pub fn typed_value(schema: &Schema, node: NodeId, value: &Value, encoding: Encoding) -> pb::TypedValue {
+pub fn typed_value(schema: &Schema, node: NodeId, value: &Value, form: LeafForm) -> pb::TypedValue {
     let json = |ietf| {
         let mut text = Vec::new();
         json::put_value(&mut text, schema, node, value, ietf);
         Bytes::from(text)
     };
-    let typed = match encoding {
-        Encoding::Json => Typed::JsonVal(json(false)),
-        Encoding::JsonIetf => Typed::JsonIetfVal(json(true)),
-        Encoding::Proto => scalar_to_pb(schema, node, value),
+    let typed = match form {
+        LeafForm::Json => Typed::JsonVal(json(false)),
+        LeafForm::JsonIetf => Typed::JsonIetfVal(json(true)),
+        LeafForm::Scalars => scalar_to_pb(schema, node, value),
     };
     pb::TypedValue { value: Some(typed) }
 }
@@ -62,11 +62,11 @@ fn scalar_to_pb(schema: &Schema, node: NodeId, value: &Value) -> Typed {
 }
 
 /// Appends the content of a `TypedValue`: the same bytes as [`typed_value`] would encode to.
-pub(super) fn put_typed(out: &mut Vec<u8>, schema: &Schema, node: NodeId, value: &Value, encoding: Encoding) {
-    match encoding {
-        Encoding::Json => put_nested(out, JSON_VAL, |out| json::put_value(out, schema, node, value, false)),
-        Encoding::JsonIetf => put_nested(out, JSON_IETF_VAL, |out| json::put_value(out, schema, node, value, true)),
-        Encoding::Proto => put_scalar(out, schema, node, value),
+pub(super) fn put_typed(out: &mut Vec<u8>, schema: &Schema, node: NodeId, value: &Value, form: LeafForm) {
+    match form {
+        LeafForm::Json => put_nested(out, JSON_VAL, |out| json::put_value(out, schema, node, value, false)),
+        LeafForm::JsonIetf => put_nested(out, JSON_IETF_VAL, |out| json::put_value(out, schema, node, value, true)),
+        LeafForm::Scalars => put_scalar(out, schema, node, value),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a refused request is indistinguishable from none. Until the journal has the commit on disk nothing is
 //! visible, and once it has, nothing can fail any more (SET-005, SET-006, law of the crash). Commits are serialised; each
-//! sees the result of the one before (SET-044).
+//! sees the result of the one before (SET-044). Who commits may ask for a commit in memory only ([`Saving`]); the next
+//! one that is saved takes it to the disk as well, so what is on disk is always a configuration that was voted on.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,12 +13,15 @@ use super::commit::{Commit, Next, Origin, Store, lock};
 use super::confirm::{Held, Waiting};
 use super::delta::Delta;
 use super::edit::{self, Edit, EditError};
-use super::journal::{Fingerprint, Journal, JournalError, Mark, Record};
+use super::journal::{Fingerprint, Journal, JournalError, Record};
 use super::settle::settle;
+use super::state::without_state;
 use super::tree::Tree;
 use super::validate::{Validator, Violation};
+use crate::path::DataPath;
 use crate::schema::Schema;
 use crate::time::Timestamp;
+use crate::value::Value;
 
 /// Who makes a commit, kept with it for good.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +32,24 @@ pub struct Author {
     pub source: String,
     /// Session number, zero when there is no session.
     pub session: u64,
+}
+
+/// Whether a commit goes to the disk before it is visible.
+#[derive(Clone, Copy, Debug)]
+pub enum Saving<'a> {
+    /// It does, and whatever was not saved before it goes along.
+    Always,
+    /// It does unless the configuration it leads to has `false` at this leaf (SET-051).
+    UnlessOff(&'a DataPath),
+}
+
+impl Saving<'_> {
+    fn wanted(self, candidate: &Tree) -> bool {
+        match self {
+            Self::Always => true,
+            Self::UnlessOff(knob) => candidate.leaf(knob.steps()).is_none_or(|leaf| leaf.value != Value::Bool(false)),
+        }
+    }
 }
 
 /// Makes the candidate that `edits` on `start` lead to, settled and voted on, and its delta to `base`. The validator then
@@ -92,7 +114,7 @@ pub enum CommitError {
 pub struct Committed {
     /// The published commit; the newest one when the request changed nothing.
     pub commit: Arc<Commit>,
-    /// Its number in the journal; none when the request changed nothing (SET-045).
+    /// Its number in the journal; none when the request changed nothing (SET-045) or is not saved.
     pub commit_id: Option<u64>,
     /// What it changed.
     pub delta: Delta,
@@ -112,17 +134,17 @@ pub struct ConfigWriter {
 pub(super) struct Turn {
     pub(super) validator: Validator,
     pub(super) journal: Journal,
-    /// The commit that waits for its confirmation. While there is one, no other commit is made.
+    /// The configuration on disk, while it is not the one that runs.
+    pub(super) saved: Option<Tree>,
+    /// The commit that waits for its confirmation. While there is one, no other is made.
     pub(super) held: Option<Held>,
 }
 
-/// A candidate that has been judged, on its way to the disk and to the readers.
-pub(super) struct Judged<'a> {
-    pub(super) base: Arc<Commit>,
+/// A candidate that passed the vote, on its way to the disk and to the readers.
+pub(super) struct Voted<'a> {
+    pub(super) base: &'a Tree,
     pub(super) candidate: Tree,
     pub(super) delta: Delta,
-    pub(super) record: Record,
-    pub(super) mark: Mark,
     /// The client's name of the confirmed commit that this one makes or takes back.
     pub(super) confirm: Option<&'a Arc<str>>,
 }
@@ -130,41 +152,64 @@ pub(super) struct Judged<'a> {
 impl ConfigWriter {
     /// A writer to this store. `validator` has to hold the configuration the store starts with.
     pub fn new(store: Arc<Store>, validator: Validator, journal: Journal) -> Self {
-        let turn = Turn { validator, journal, held: None };
+        let turn = Turn { validator, journal, saved: None, held: None };
         Self { store, turn: Mutex::new(turn), waiting: watch::Sender::new(None) }
     }
 
-    /// Applies all edits as one commit. Blocks for the disk, so asynchronous callers hand this to a blocking thread.
+    /// Applies all edits as one commit, on disk when this returns. Blocks for the disk, so asynchronous callers hand this to
+    /// a blocking thread.
     pub fn commit(&self, edits: &[Edit], author: &Author, now: Timestamp) -> Result<Committed, CommitError> {
-        let mut turn = lock(&self.turn);
-        turn.refuse_while_waiting(now)?;
-        let base = self.store.newest();
-        let start = base.tree.clone();
-        let (candidate, delta) = prepare(self.store.schema(), &mut turn.validator, &base.tree, start, edits, now)?;
-        let record = Record { time: now, author: author.clone() };
-        self.write(&mut turn, Judged { base, candidate, delta, record, mark: Mark::Keep, confirm: None })
+        self.commit_saving(edits, author, Saving::Always, now)
     }
 
-    /// Journals and publishes what the vote has passed.
-    pub(super) fn write(&self, turn: &mut Turn, judged: Judged<'_>) -> Result<Committed, CommitError> {
-        let Judged { base, candidate, delta, record, mark, confirm } = judged;
-        if delta.is_empty() {
-            turn.validator.accept();
-            return Ok(Committed { commit: base, commit_id: None, delta });
-        }
-        let commit_id = match turn.journal.append_marked(&record, self.store.schema(), &delta, &mark) {
-            Ok(commit_id) => commit_id,
-            Err(error) => {
-                turn.validator.reject();
-                return Err(error.into());
-            }
+    /// Applies all edits as one commit, on disk or not. Blocks.
+    pub fn commit_saving(
+        &self,
+        edits: &[Edit],
+        author: &Author,
+        saving: Saving<'_>,
+        now: Timestamp,
+    ) -> Result<Committed, CommitError> {
+        let mut turn = lock(&self.turn);
+        turn.refuse_while_waiting(now)?;
+        let (schema, base) = (self.store.schema(), self.store.newest());
+        let (candidate, delta) = prepare(schema, &mut turn.validator, &base.tree, base.tree.clone(), edits, now)?;
+        let record = Record { time: now, author: author.clone() };
+        self.write(&mut turn, Voted { base: &base.tree, candidate, delta, confirm: None }, &record, saving)
+    }
+
+    /// Takes a candidate to the disk, if that is wanted, and to the readers.
+    pub(super) fn write(
+        &self,
+        turn: &mut Turn,
+        voted: Voted<'_>,
+        record: &Record,
+        saving: Saving<'_>,
+    ) -> Result<Committed, CommitError> {
+        let schema = self.store.schema();
+        let commit_id = if voted.delta.is_empty() {
+            None
+        } else if saving.wanted(&voted.candidate) {
+            let saved = turn.save(schema, record, &voted);
+            Some(saved.inspect_err(|_| turn.validator.reject())?)
+        } else {
+            turn.part_from_disk(schema, voted.base);
+            None
         };
         turn.validator.accept();
+        Ok(self.publish(voted, commit_id, record.time))
+    }
+
+    /// Shows a commit to the readers; there is none when nothing differs.
+    pub(super) fn publish(&self, voted: Voted<'_>, commit_id: Option<u64>, now: Timestamp) -> Committed {
+        let Voted { base, candidate, delta, confirm } = voted;
+        if delta.is_empty() {
+            return Committed { commit: self.store.newest(), commit_id, delta };
+        }
         let origin = Origin::Configuration { commit_id, confirm: confirm.cloned() };
-        let commit = self.store.publish(record.time, origin, |newest| {
-            onto(self.store.schema(), &base.tree, newest, candidate, &delta, record.time)
-        });
-        Ok(Committed { commit, commit_id: Some(commit_id), delta })
+        let commit =
+            self.store.publish(now, origin, |newest| onto(self.store.schema(), base, newest, candidate, &delta, now));
+        Committed { commit, commit_id, delta }
     }
 
     /// Applies the startup configuration of the file as one commit, and remembers that this version of it has been
@@ -180,6 +225,32 @@ impl ConfigWriter {
         // A crash between the two applies the same tables again at the next start, which changes nothing.
         lock(&self.turn).journal.set_startup(fingerprint)?;
         Ok(committed)
+    }
+}
+
+impl Turn {
+    /// Takes a candidate to the disk: its own delta, or all that the disk has not got.
+    fn save(&mut self, schema: &Schema, record: &Record, voted: &Voted<'_>) -> Result<u64, JournalError> {
+        let waits = voted.confirm.map(|id| &**id);
+        let commit_id = match &self.saved {
+            None => self.journal.append_waiting(record, schema, &voted.delta, waits)?,
+            Some(saved) => {
+                let all = Delta::between(schema, saved, &without_state(schema, &voted.candidate));
+                self.journal.append_waiting(record, schema, &all, waits)?
+            }
+        };
+        if self.saved.take().is_some() {
+            tracing::info!(commit = commit_id, "configuration saved, with what had not been");
+        }
+        Ok(commit_id)
+    }
+
+    /// From here on the configuration that runs is not the one on disk, which is still that of `base`.
+    fn part_from_disk(&mut self, schema: &Schema, base: &Tree) {
+        if self.saved.is_none() {
+            self.saved = Some(without_state(schema, base));
+            tracing::warn!("configuration changed without being saved: a restart takes it back");
+        }
     }
 }
 

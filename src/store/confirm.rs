@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::commit::lock;
-use super::config::{Author, CommitError, Committed, ConfigWriter, Judged, Turn, judge, prepare};
+use super::config::{Author, CommitError, Committed, ConfigWriter, Saving, Turn, Voted, judge, prepare};
 use super::delta::Delta;
 use super::edit::Edit;
-use super::journal::{JournalError, Mark, Record};
+use super::journal::{JournalError, Record};
+use super::tree::Tree;
 use crate::time::Timestamp;
 
 /// How a commit is to be confirmed.
@@ -117,6 +118,8 @@ pub(super) struct Held {
     waiting: Waiting,
     /// From what the commit made to what was there before.
     back: Delta,
+    /// The configuration that was on disk before, when it was not the one that ran.
+    saved: Option<Tree>,
 }
 
 impl Turn {
@@ -144,6 +147,7 @@ impl ConfigWriter {
         edits: &[Edit],
         author: &Author,
         confirmation: Confirmation,
+        saving: Saving<'_>,
         now: Timestamp,
     ) -> Result<Committed, CommitError> {
         let Confirmation { id, patience, deadline } = confirmation;
@@ -151,12 +155,12 @@ impl ConfigWriter {
         turn.refuse_while_waiting(now)?;
         let (schema, base) = (self.store.schema(), self.store.newest());
         let (candidate, delta) = prepare(schema, &mut turn.validator, &base.tree, base.tree.clone(), edits, now)?;
-        let back = Delta::between(schema, &candidate, &base.tree);
+        let (back, saved) = (Delta::between(schema, &candidate, &base.tree), turn.saved.clone());
         let record = Record { time: now, author: author.clone() };
-        let mark = Mark::Waits((&*id).into());
-        let committed = self.write(&mut turn, Judged { base, candidate, delta, record, mark, confirm: Some(&id) })?;
+        let voted = Voted { base: &base.tree, candidate, delta, confirm: Some(&id) };
+        let committed = self.write(&mut turn, voted, &record, saving)?;
         let waiting = Waiting { id, author: author.clone(), since: now, patience, deadline };
-        turn.held = Some(Held { waiting, back });
+        turn.held = Some(Held { waiting, back, saved });
         self.tell(&turn);
         Ok(committed)
     }
@@ -215,22 +219,21 @@ impl ConfigWriter {
     }
 
     fn take_back(&self, turn: &mut Turn, why: &Ending, now: Timestamp) -> Result<Option<Waiting>, CommitError> {
-        let Some(Held { waiting, back }) = &mut turn.held else { return Ok(None) };
-        let schema = self.store.schema();
-        back.restamp(now);
-        let base = self.store.newest();
+        let Some(Held { waiting, back, saved }) = &mut turn.held else { return Ok(None) };
+        let (schema, base) = (self.store.schema(), self.store.newest());
         let mut candidate = base.tree.clone();
+        back.restamp(now);
         back.graft(schema, &mut candidate, now);
         // What was there before was voted for once, and nothing else has changed since.
         let (candidate, delta) = judge(schema, &mut turn.validator, &base.tree, candidate, now)?;
-        let (waiting, record) = (waiting.clone(), why.record(&waiting.id, now));
-        let judged = Judged { base, candidate, delta, record, mark: Mark::Ends, confirm: Some(&waiting.id) };
-        self.write(turn, judged)?;
-        // The mark went with the commit, unless nothing was changed and so nothing was written.
-        turn.journal.forget_unconfirmed()?;
-        turn.held = None;
+        let reversed = turn.journal.reverse(&why.record(&waiting.id, now));
+        let commit_id = reversed.inspect_err(|_| turn.validator.reject())?;
+        turn.validator.accept();
+        turn.saved = saved.take();
+        self.publish(Voted { base: &base.tree, candidate, delta, confirm: Some(&waiting.id) }, commit_id, now);
+        let ended = turn.held.take().map(|held| held.waiting);
         self.tell(turn);
-        Ok(Some(waiting))
+        Ok(ended)
     }
 
     fn tell(&self, turn: &Turn) {

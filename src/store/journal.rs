@@ -23,7 +23,6 @@ use redb::{
 
 pub use self::record::{PastCommit, Record, RowChange};
 pub use self::restore::Unfit;
-pub(super) use self::unconfirmed::Mark;
 pub use self::unconfirmed::Unconfirmed;
 
 use self::code::Row;
@@ -155,19 +154,19 @@ impl Journal {
     ///
     /// `Io` when the disk refuses (full, failing), after which nothing of the commit stays; a later call tries again.
     pub fn append(&mut self, record: &Record, schema: &Schema, delta: &Delta) -> Result<u64, JournalError> {
-        self.append_marked(record, schema, delta, &Mark::Keep)
+        self.append_waiting(record, schema, delta, None)
     }
 
-    /// The same, and with it says in one step whether a commit waits for its confirmation from now on.
-    pub(super) fn append_marked(
+    /// The same; a commit with the name `waits` is taken back at the next start unless it is confirmed before.
+    pub(super) fn append_waiting(
         &mut self,
         record: &Record,
         schema: &Schema,
         delta: &Delta,
-        mark: &Mark,
+        waits: Option<&str>,
     ) -> Result<u64, JournalError> {
         let commit_id = self.last_commit_id + 1;
-        let unconfirmed = mark.after(self.unconfirmed.as_ref(), commit_id);
+        let unconfirmed = waits.map(|id| Unconfirmed { commit_id, id: id.into() });
         // Most commits say nothing of it, and do not touch the table.
         let changed = (unconfirmed != self.unconfirmed).then_some(unconfirmed.as_ref());
         let database = self.ready()?;

@@ -8,7 +8,7 @@ use prost::Message;
 
 use super::*;
 use crate::codec::tests::Kit;
-use crate::codec::{MESSAGE_BYTES_MAX, decode_path, encode_path, typed_value};
+use crate::codec::{LeafForm, MESSAGE_BYTES_MAX, decode_path, encode_path, typed_value};
 use crate::path::RawPath;
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::subscribe_response::Response;
@@ -16,8 +16,11 @@ use crate::pb::gnmi::subscribe_response::Response;
 const T1: Timestamp = Timestamp::from_nanos(1_772_359_200_500_000_000);
 const T2: Timestamp = Timestamp::from_nanos(1_772_359_200_500_000_001);
 
+const SCALARS: ValueForm = ValueForm::Leaf(LeafForm::Scalars);
+const JSON: ValueForm = ValueForm::Leaf(LeafForm::Json);
+
 fn encoder(kit: &Kit, grouping: Grouping) -> Encoder {
-    Encoder::new(kit.wire.clone(), Encoding::Proto, PathForm::Elem, None, grouping, MESSAGE_BYTES_MAX)
+    Encoder::new(kit.wire.clone(), SCALARS, PathForm::Elem, None, grouping, MESSAGE_BYTES_MAX)
 }
 
 fn decoded(encoder: &mut Encoder) -> Vec<Response> {
@@ -180,8 +183,7 @@ fn reflects_the_target() {
     let value = kit.node("/test/presence/value");
     for (target, prefix, root) in [(Some("sr1"), "sr1:/test/presence", "sr1:/"), (Some(""), "/test/presence", "")] {
         let grouping = Grouping::PerBranch;
-        let mut encoder =
-            Encoder::new(kit.wire.clone(), Encoding::Json, PathForm::Elem, target, grouping, MESSAGE_BYTES_MAX);
+        let mut encoder = Encoder::new(kit.wire.clone(), JSON, PathForm::Elem, target, grouping, MESSAGE_BYTES_MAX);
         encoder.leaf(&at, value, &Value::text("v"), T1, 0);
         encoder.delete(&at[..1], T1);
         let update = format!("@0 {prefix} /value=JsonVal(b\"\\\"v\\\"\")");
@@ -195,8 +197,7 @@ fn answers_in_element_texts() {
     let kit = Kit::new();
     let at = kit.steps("/test/counters/entry[name=a]");
     let grouping = Grouping::PerBranch;
-    let mut encoder =
-        Encoder::new(kit.wire.clone(), Encoding::Proto, PathForm::Element, None, grouping, MESSAGE_BYTES_MAX);
+    let mut encoder = Encoder::new(kit.wire.clone(), SCALARS, PathForm::Element, None, grouping, MESSAGE_BYTES_MAX);
     encoder.leaf(&at, kit.node("/test/counters/entry/c0"), &Value::Uint64(1), T1, 0);
     let messages = decoded(&mut encoder);
     let Some(Response::Update(notification)) = messages.first() else { panic!("an update") };
@@ -213,7 +214,7 @@ fn splits_large_messages() {
     let text = kit.node("/test/b/c/value");
     for (max, value) in [(1_000, "v".repeat(50)), (1_000, "v".repeat(2_000)), (1, String::new())] {
         let grouping = Grouping::Whole { prefix: Vec::new() };
-        let mut encoder = Encoder::new(kit.wire.clone(), Encoding::Json, PathForm::Elem, None, grouping, max);
+        let mut encoder = Encoder::new(kit.wire.clone(), JSON, PathForm::Elem, None, grouping, max);
         for number in 0..100 {
             let at = kit.steps(&format!("/test/b[key1=x][key2=y]/c[key1={number}]"));
             encoder.leaf(&at, text, &Value::text(value.as_str()), T1, 0);
@@ -309,12 +310,12 @@ fn item() -> impl Strategy<Value = Item> {
 static KIT: LazyLock<Kit> = LazyLock::new(Kit::new);
 
 proptest! {
-    /// SUB-026, SUB-028, SUB-040, PATH-032: whatever goes in comes out again, in order, for every encoding, form,
+    /// SUB-026, SUB-028, SUB-040, PATH-032: whatever goes in comes out again, in order, for every form of values and paths,
     /// grouping and message size, with any characters in keys and values.
     #[test]
     fn says_exactly_what_went_in(
         items in proptest::collection::vec((item(), 0i64..2, 0u32..2), 0..20),
-        encoding in proptest::sample::select(Encoding::OFFERED.to_vec()),
+        values in proptest::sample::select(vec![LeafForm::Json, LeafForm::JsonIetf, LeafForm::Scalars]),
         element in any::<bool>(),
         whole in any::<bool>(),
         max in prop_oneof![Just(MESSAGE_BYTES_MAX), 1usize..400],
@@ -325,7 +326,7 @@ proptest! {
         let kit = &*KIT;
         let form = if element { PathForm::Element } else { PathForm::Elem };
         let grouping = if whole { Grouping::Whole { prefix: kit.steps("/test") } } else { Grouping::PerBranch };
-        let mut encoder = Encoder::new(kit.wire.clone(), encoding, form, Some("t"), grouping, max);
+        let mut encoder = Encoder::new(kit.wire.clone(), ValueForm::Leaf(values), form, Some("t"), grouping, max);
         // Under one notification for everything, a leaf goes in once.
         let mut seen = BTreeMap::new();
         let (mut expected, mut messages) = (Vec::new(), Vec::new());
@@ -340,7 +341,7 @@ proptest! {
             if take_each {
                 messages.extend(encoder.take());
             }
-            let typed = typed_value(&kit.schema, node, &value, encoding);
+            let typed = typed_value(&kit.schema, node, &value, values);
             expected.push((time.nanos(), encode_path(&kit.schema, &steps, PathForm::Elem), typed, *duplicates));
         }
         encoder.flush();

@@ -7,7 +7,7 @@ use super::*;
 use crate::codec::tests::Kit;
 use crate::value::Decimal;
 
-/// The value of a leaf below `/test/types` in the three encodings.
+/// The value of a leaf below `/test/types` in the three forms.
 fn check(kit: &Kit, leaf: &str, text: &str, proto: Typed, json: &str, ietf: &str) {
     let node = kit.node(&format!("/test/types/{leaf}"));
     check_value(kit, node, &kit.value(node, text), proto, json, ietf);
@@ -15,16 +15,16 @@ fn check(kit: &Kit, leaf: &str, text: &str, proto: Typed, json: &str, ietf: &str
 
 fn check_value(kit: &Kit, node: NodeId, value: &Value, proto: Typed, json: &str, ietf: &str) {
     let expected = [
-        (Encoding::Proto, proto),
-        (Encoding::Json, Typed::JsonVal(json.to_owned().into())),
-        (Encoding::JsonIetf, Typed::JsonIetfVal(ietf.to_owned().into())),
+        (LeafForm::Scalars, proto),
+        (LeafForm::Json, Typed::JsonVal(json.to_owned().into())),
+        (LeafForm::JsonIetf, Typed::JsonIetfVal(ietf.to_owned().into())),
     ];
-    for (encoding, expected) in expected {
-        let typed = typed_value(&kit.schema, node, value, encoding);
-        assert_eq!(typed.value, Some(expected), "{value:?} as {encoding:?}");
+    for (form, expected) in expected {
+        let typed = typed_value(&kit.schema, node, value, form);
+        assert_eq!(typed.value, Some(expected), "{value:?} as {form:?}");
         let mut bytes = Vec::new();
-        put_typed(&mut bytes, &kit.schema, node, value, encoding);
-        assert_eq!(bytes, typed.encode_to_vec(), "{value:?} as {encoding:?}");
+        put_typed(&mut bytes, &kit.schema, node, value, form);
+        assert_eq!(bytes, typed.encode_to_vec(), "{value:?} as {form:?}");
     }
 }
 

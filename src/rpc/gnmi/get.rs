@@ -4,33 +4,41 @@ use std::ops::ControlFlow;
 
 use tonic::Status;
 
-use super::request::Paths;
+use super::request::{Paths, summary};
 use super::{Gnmi, extensions};
-use crate::codec::{Encoding, Filter, PathForm, Shape, encode_path, typed_value, write_branch};
+use crate::admission::Caller;
+use crate::codec::{Filter, LeafForm, PathForm, Shape, ValueForm, encode_path, typed_value, write_branch};
 use crate::path::{Pattern, RawPath, Resolver, Step};
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::get_request::DataType;
 use crate::pb::gnmi::typed_value::Value as Typed;
+use crate::profile::GetMissing;
 use crate::rpc::status;
 use crate::schema::{NodeId, Schema};
 use crate::store::{Cursor, Found, Leaf, Tree, instances};
 
 impl Gnmi {
     /// Answers a Get.
-    pub(super) fn get(&self, request: &pb::GetRequest) -> Result<pb::GetResponse, Status> {
+    pub(super) fn get(&self, request: &pb::GetRequest, caller: Option<&Caller>) -> Result<pb::GetResponse, Status> {
+        let profile = &self.parts.profile;
+        let paths = Paths::decode(request.prefix.as_ref(), &request.path.iter().collect::<Vec<_>>(), profile);
+        if let Some(caller) = caller {
+            let unread = |_: &_| summary(request.prefix.as_ref(), &request.path);
+            caller.about(paths.as_ref().map_or_else(unread, Paths::summary));
+        }
+        let Paths { absolute, form, target } = paths?;
         let depth = extensions::depth(&request.extension)?;
-        let encoding = Encoding::from_pb(request.encoding).map_err(|error| status::encoding(&error))?;
+        let values = self.values(request.encoding)?;
         let filter = filter(request.r#type)?;
-        let Paths { absolute, form, target } =
-            Paths::decode(request.prefix.as_ref(), &request.path.iter().collect::<Vec<_>>())?;
         let commit = self.parts.store.newest();
         let resolver = self.resolver(&commit.tree);
         let mut reply = Reply {
             schema: resolver.schema,
             tree: &commit.tree,
-            shape: Shape { ietf: encoding == Encoding::JsonIetf, filter, depth, views: resolver.views },
-            encoding,
+            shape: Shape { ietf: values == ValueForm::Leaf(LeafForm::JsonIetf), filter, depth, views: resolver.views },
+            values,
             form,
+            missing: profile.get_missing,
             room: self.parts.limits.get_response_bytes,
             limit: self.parts.limits.get_response_bytes,
             updates: Vec::new(),
@@ -62,8 +70,9 @@ struct Reply<'a> {
     schema: &'a Schema,
     tree: &'a Tree,
     shape: Shape,
-    encoding: Encoding,
+    values: ValueForm,
     form: PathForm,
+    missing: GetMissing,
     /// Bytes of values that may still be added (GET-010).
     room: usize,
     limit: usize,
@@ -75,13 +84,14 @@ impl Reply<'_> {
     fn path(&mut self, resolver: &Resolver<'_>, raw: &RawPath) -> Result<Vec<pb::Update>, Status> {
         let patterns = resolver.read(raw).map_err(|error| status::path(&error))?;
         for pattern in &patterns {
-            match self.encoding {
-                Encoding::Proto => self.leaves(pattern)?,
-                Encoding::Json | Encoding::JsonIetf => self.subtrees(pattern)?,
+            match self.values {
+                ValueForm::Leaf(form @ LeafForm::Scalars) => self.leaves(pattern, form)?,
+                ValueForm::Leaf(form @ (LeafForm::Json | LeafForm::JsonIetf)) => self.subtrees(pattern, form)?,
             }
         }
         // A wildcard that matches nothing is an answer, a place that does not exist is an error (GET-014, C-17).
         if self.updates.is_empty()
+            && self.missing == GetMissing::NotFound
             && let [pattern] = &*patterns
             && pattern.as_data_path().is_some_and(|path| !self.tree.exists(&path))
         {
@@ -91,11 +101,11 @@ impl Reply<'_> {
     }
 
     /// JSON: one update for each place, holding all below it (GET-013, GET-017).
-    fn subtrees(&mut self, pattern: &Pattern) -> Result<(), Status> {
+    fn subtrees(&mut self, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
         let mut result = Ok(());
         instances(self.tree, pattern, &mut |at, found| {
             if result.is_ok()
-                && let Some(value) = self.subtree(at, found)
+                && let Some(value) = self.subtree(at, found, form)
             {
                 result = self.push(at, value);
             }
@@ -104,14 +114,14 @@ impl Reply<'_> {
     }
 
     /// The value at one place; none when the data type asked for leaves nothing of it (GET-006).
-    fn subtree(&self, at: &[Step], found: Found<'_>) -> Option<pb::TypedValue> {
+    fn subtree(&self, at: &[Step], found: Found<'_>, form: LeafForm) -> Option<pb::TypedValue> {
         let node = at.last().map(|step| step.node);
         match (found, node) {
             (Found::Leaf(leaf), Some(node)) => self
                 .shape
                 .filter
                 .admits(self.schema.node(node))
-                .then(|| typed_value(self.schema, node, &leaf.value, self.encoding)),
+                .then(|| typed_value(self.schema, node, &leaf.value, form)),
             (Found::Leaf(_), None) => None,
             (Found::Branch(branch), node) => {
                 let mut json = Vec::new();
@@ -125,7 +135,7 @@ impl Reply<'_> {
     }
 
     /// PROTO: one update for each leaf (GET-024, C-18).
-    fn leaves(&mut self, pattern: &Pattern) -> Result<(), Status> {
+    fn leaves(&mut self, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
         let deepest = self.shape.depth.map(|depth| pattern.steps().len() + depth as usize - 1);
         let tree = self.tree;
         let mut result = Ok(());
@@ -135,7 +145,7 @@ impl Reply<'_> {
                 && self.shape.shows(self.schema, at, node);
             if result.is_ok() && shown {
                 let path: Vec<Step> = at.iter().cloned().chain([Step { node, key: None }]).collect();
-                let value = typed_value(self.schema, node, &leaf.value, self.encoding);
+                let value = typed_value(self.schema, node, &leaf.value, form);
                 result = self.push(&path, value);
             }
         };

@@ -66,10 +66,11 @@ impl Gnmi {
         let done = tokio::task::spawn_blocking(move || {
             let (parts, _mandate) = (&gnmi.parts, mandate);
             aaa::seal(parts.store.schema(), &mut edits);
+            let saving = parts.knobs.saving();
             let committed = match commit {
-                None => parts.config.commit(&edits, &author, now),
+                None => parts.config.commit_saving(&edits, &author, saving, now),
                 Some(Action::Request(confirmation)) => {
-                    parts.config.commit_confirmed(&edits, &author, confirmation, now)
+                    parts.config.commit_confirmed(&edits, &author, confirmation, saving, now)
                 }
                 Some(action) => return gnmi.end_commit(&action, &author),
             };

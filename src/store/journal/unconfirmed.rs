@@ -23,28 +23,6 @@ pub struct Unconfirmed {
     pub id: Box<str>,
 }
 
-/// What a commit says about confirmation.
-#[derive(Clone, Debug)]
-pub(in crate::store) enum Mark {
-    /// Nothing.
-    Keep,
-    /// It waits under this name.
-    Waits(Box<str>),
-    /// It takes back the one that waited.
-    Ends,
-}
-
-impl Mark {
-    /// Which commit waits after the commit with this mark and number.
-    pub(super) fn after(&self, before: Option<&Unconfirmed>, commit_id: u64) -> Option<Unconfirmed> {
-        match self {
-            Self::Keep => before.cloned(),
-            Self::Waits(id) => Some(Unconfirmed { commit_id, id: id.clone() }),
-            Self::Ends => None,
-        }
-    }
-}
-
 impl Journal {
     /// Remembers for good that the commit that waited has been confirmed.
     ///
@@ -68,24 +46,34 @@ impl Journal {
         Ok(())
     }
 
-    /// Takes back the commit that was never confirmed, as a commit of its own that `record` speaks of, and reads again
-    /// what is saved. For the start: nothing of the file is in use yet.
+    /// Takes back the commit that waits: the disk then has what it had before, by a commit of its own that `record`
+    /// speaks of. Returns its number; none when nothing on disk waits.
+    ///
+    /// # Errors
+    ///
+    /// `Io` when the disk refuses, `Damaged` when the commit cannot be read; then it still waits.
+    pub(in crate::store) fn reverse(&mut self, record: &Record) -> Result<Option<u64>, JournalError> {
+        let Some(unconfirmed) = self.unconfirmed.clone() else { return Ok(None) };
+        let commit_id = self.last_commit_id + 1;
+        let database = self.ready()?;
+        if let Err(fault) = write_reversal(database, &unconfirmed, commit_id, record) {
+            self.database = None;
+            return Err(fault.at(&self.file));
+        }
+        (self.last_commit_id, self.unconfirmed) = (commit_id, None);
+        Ok(Some(commit_id))
+    }
+
+    /// Takes back the commit that was never confirmed and reads again what is saved. For the start, before anything of
+    /// the file is in use.
     ///
     /// # Errors
     ///
     /// `Io` when the disk refuses, `Damaged` when the commit cannot be read.
     pub fn take_back_unconfirmed(&mut self, record: &Record) -> Result<Saved, JournalError> {
-        let (commit_id, unconfirmed) = (self.last_commit_id + 1, self.unconfirmed.clone());
-        let database = self.ready()?;
-        let saved = (|| {
-            if let Some(unconfirmed) = &unconfirmed {
-                write_reversal(database, unconfirmed, commit_id, record)?;
-            }
-            read_saved(database)
-        })();
-        let saved = saved.and_then(|read| read.into_saved(&self.file)).map_err(|fault| fault.at(&self.file))?;
-        (self.last_commit_id, self.unconfirmed) = (saved.last_commit_id, None);
-        Ok(saved)
+        self.reverse(record)?;
+        let saved = read_saved(self.ready()?);
+        saved.and_then(|read| read.into_saved(&self.file)).map_err(|fault| fault.at(&self.file))
     }
 }
 

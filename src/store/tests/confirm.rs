@@ -1,17 +1,17 @@
 //! Laws of commits that have to be confirmed.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::laws::{batch, configured, edits, readings};
-use super::model::{ops, rules};
-use super::{Flat, NONE, at, differing, flat, loaded, only, schema};
-use crate::path::ListKey;
+use super::model::{Op, ops, rules};
+use super::{Flat, NONE, at, differing, flat, loaded, only, place, schema};
+use crate::path::{DataPath, ListKey};
 use crate::store::commit::{Origin, Store};
-use crate::store::config::{Author, CommitError, ConfigWriter, prepare};
+use crate::store::config::{Author, CommitError, Committed, ConfigWriter, Saving, prepare};
 use crate::store::confirm::{ConfirmError, Confirmation};
 use crate::store::journal::{Journal, Record};
 use crate::store::state::StateWriter;
@@ -56,10 +56,41 @@ impl Bench {
     }
 
     /// Configuration with the order of its rules.
-    fn configuration(&self) -> (Flat, Vec<ListKey>) {
+    fn configuration(&self) -> Configuration {
         let tree = &self.store.newest().tree;
         (configured(tree), rules(tree))
     }
+
+    /// The configuration after these commits, and what is on disk then: a commit is saved unless `warn` is false.
+    fn set_up(&self, setup: &[Vec<Op>]) -> (Configuration, Configuration) {
+        let mut disk = self.configuration();
+        for (round, ops) in setup.iter().enumerate() {
+            // What constraints refuse changes nothing, which is as good.
+            let made = self.config.commit_saving(&edits(ops), &author(), saving(), at(round as i64 + 1));
+            if made.is_ok_and(|made| made.commit_id.is_some()) {
+                disk = self.configuration();
+            }
+        }
+        (self.configuration(), disk)
+    }
+
+    fn request(&self, ops: &[Op], id: &str, nanos: i64) -> Result<Committed, CommitError> {
+        self.config.commit_confirmed(&edits(ops), &author(), confirmation(id), saving(), at(nanos))
+    }
+}
+
+/// Places and values, and the order of the rules.
+type Configuration = (Flat, Vec<ListKey>);
+
+fn check_same(found: Configuration, expected: &Configuration) -> Result<(), TestCaseError> {
+    prop_assert_eq!(differing(&found.0, &expected.0), NONE);
+    prop_assert_eq!(&found.1, &expected.1);
+    Ok(())
+}
+
+fn saving() -> Saving<'static> {
+    static KNOB: LazyLock<DataPath> = LazyLock::new(|| place("/system/warn"));
+    Saving::UnlessOff(&KNOB)
 }
 
 fn author() -> Author {
@@ -72,10 +103,10 @@ fn confirmation(id: &str) -> Confirmation {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(120) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(160) })]
 
-    /// EXT-011, EXT-015, EXT-019: whatever a commit changes, taking it back leaves the configuration as it was before and
-    /// state as it is now; and a start without a confirmation finds the configuration of before, too.
+    /// EXT-011, EXT-015, EXT-019: whatever a commit changes, taking it back leaves the configuration as it was before, on
+    /// disk too, and state as it is now. A start without a confirmation finds what was on disk before.
     #[test]
     fn taking_back_restores_exactly(
         setup in proptest::collection::vec(ops(1..5), 0..4),
@@ -86,48 +117,35 @@ proptest! {
     ) {
         let bench = Bench::new();
         let state = StateWriter::new(bench.store.clone());
-        for (round, ops) in setup.iter().enumerate() {
-            // What constraints refuse changes nothing, which is as good.
-            let _ = bench.config.commit(&edits(ops), &author(), at(round as i64 + 1));
-        }
+        let (before, disk) = bench.set_up(&setup);
         state.commit(&batch(&first), at(10)).expect("only state");
-        let before = bench.configuration();
-        let request = bench.config.commit_confirmed(&edits(&asked), &author(), confirmation("c1"), at(11));
-        prop_assume!(request.is_ok());
+        prop_assume!(bench.request(&asked, "c1", 11).is_ok());
         if restart {
-            let bench = bench.reopened();
-            let (restored, rules) = bench.configuration();
-            prop_assert_eq!(differing(&restored, &before.0), NONE);
-            prop_assert_eq!(rules, before.1);
-            let refused = bench.config.commit(&edits(&asked), &author(), at(12));
-            let waits = matches!(refused, Err(CommitError::Waiting { .. }));
-            prop_assert!(!waits);
-            return Ok(());
+            return check_same(bench.reopened().configuration(), &disk);
         }
         state.commit(&batch(&meanwhile), at(12)).expect("only state");
         let now = only(&flat(&bench.store.newest().tree), false);
         bench.config.cancel("c1", &author(), at(13)).expect("it waits");
-        let (restored, rules) = bench.configuration();
-        prop_assert_eq!(differing(&restored, &before.0), NONE);
-        prop_assert_eq!(&rules, &before.1);
+        check_same(bench.configuration(), &before)?;
         prop_assert_eq!(differing(&only(&flat(&bench.store.newest().tree), false), &now), NONE);
         // What is known to the validator has come along, and the disk says the same.
-        prop_assert!(bench.config.commit_confirmed(&edits(&asked), &author(), confirmation("c2"), at(14)).is_ok());
+        prop_assert!(bench.request(&asked, "c2", 14).is_ok());
         bench.config.abandon(at(15)).expect("it waits");
-        prop_assert_eq!(differing(&bench.reopened().configuration().0, &before.0), NONE);
+        check_same(bench.reopened().configuration(), &disk)?;
     }
 
-    /// EXT-014: what was confirmed is there after a restart.
+    /// EXT-014: what was confirmed is there after a restart, as far as it was saved.
     #[test]
-    fn confirming_keeps(setup in ops(0..5), asked in ops(1..6)) {
+    fn confirming_keeps(setup in proptest::collection::vec(ops(1..5), 0..3), asked in ops(1..6)) {
         let bench = Bench::new();
-        let _ = bench.config.commit(&edits(&setup), &author(), at(1));
-        prop_assume!(bench.config.commit_confirmed(&edits(&asked), &author(), confirmation("c1"), at(2)).is_ok());
-        let after = bench.configuration();
-        bench.config.confirm("c1", at(3)).expect("it waits");
-        let bench = bench.reopened();
-        prop_assert_eq!(differing(&bench.configuration().0, &after.0), NONE);
-        prop_assert_eq!(bench.configuration().1, after.1);
+        let (_, mut disk) = bench.set_up(&setup);
+        let made = bench.request(&asked, "c1", 11);
+        prop_assume!(made.is_ok());
+        if made.is_ok_and(|made| made.commit_id.is_some()) {
+            disk = bench.configuration();
+        }
+        bench.config.confirm("c1", at(12)).expect("it waits");
+        check_same(bench.reopened().configuration(), &disk)?;
     }
 }
 
@@ -141,7 +159,10 @@ fn the_journal_tells_what_happened() {
     let bench = Bench::new();
     bench.config.commit(&rename("first"), &author(), at(1)).expect("a commit");
     for (id, restart) in [("c1", false), ("c2", true)] {
-        bench.config.commit_confirmed(&rename(id), &author(), confirmation(id), at(2)).expect("a commit");
+        bench
+            .config
+            .commit_confirmed(&rename(id), &author(), confirmation(id), Saving::Always, at(2))
+            .expect("a commit");
         if !restart {
             bench.config.abandon(at(3)).expect("taken back");
         }
@@ -178,12 +199,15 @@ fn the_journal_tells_what_happened() {
 #[test]
 fn commits_carry_the_name() {
     let bench = Bench::new();
-    let made = bench.config.commit_confirmed(&rename("x"), &author(), confirmation("c1"), at(1)).expect("a commit");
-    assert_eq!(made.commit.origin, Origin::Configuration { commit_id: 1, confirm: Some("c1".into()) });
+    let made = bench
+        .config
+        .commit_confirmed(&rename("x"), &author(), confirmation("c1"), Saving::Always, at(1))
+        .expect("a commit");
+    assert_eq!(made.commit.origin, Origin::Configuration { commit_id: Some(1), confirm: Some("c1".into()) });
     bench.config.cancel("c1", &author(), at(2)).expect("it waits");
-    assert_eq!(bench.store.newest().origin, Origin::Configuration { commit_id: 2, confirm: Some("c1".into()) });
+    assert_eq!(bench.store.newest().origin, Origin::Configuration { commit_id: Some(2), confirm: Some("c1".into()) });
     bench.config.commit(&rename("y"), &author(), at(3)).expect("a commit");
-    assert_eq!(bench.store.newest().origin, Origin::Configuration { commit_id: 3, confirm: None });
+    assert_eq!(bench.store.newest().origin, Origin::Configuration { commit_id: Some(3), confirm: None });
 }
 
 /// EXT-016: a deadline that was moved does not count any more.
@@ -192,7 +216,7 @@ fn expires_at_the_last_deadline() {
     let bench = Bench::new();
     let first = confirmation("c1");
     let second = Confirmation { deadline: first.deadline + Duration::from_secs(60), ..first.clone() };
-    bench.config.commit_confirmed(&rename("x"), &author(), first.clone(), at(1)).expect("a commit");
+    bench.config.commit_confirmed(&rename("x"), &author(), first.clone(), Saving::Always, at(1)).expect("a commit");
     bench.config.set_patience(&second, at(2)).expect("it waits");
     assert!(bench.config.expire(first.deadline, at(3)).expect("not yet").is_none());
     let refused = bench.config.commit(&rename("y"), &author(), at(4)).expect_err("one waits");
