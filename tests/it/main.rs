@@ -8,6 +8,7 @@ mod text;
 
 mod admission;
 mod arbitration;
+mod bundling;
 mod capabilities;
 mod commit_confirmed;
 mod door;
