@@ -14,6 +14,7 @@ mod extensions;
 mod get;
 mod net;
 mod on_change;
+mod on_change_paths;
 mod once;
 mod paths;
 mod replay;
