@@ -56,6 +56,8 @@ pub struct Encoder {
     wire: Arc<Wire>,
     values: ValueForm,
     form: PathForm,
+    /// Whether updates say how many values the reader missed.
+    tells_duplicates: bool,
     /// The field `target` of a prefix; empty when none was asked for.
     target: Vec<u8>,
     /// Steps and encoded elements of the one prefix of [`Grouping::Whole`].
@@ -117,6 +119,7 @@ impl Encoder {
             wire,
             values,
             form,
+            tells_duplicates: true,
             target: target_field,
             whole,
             message_bytes_max,
@@ -126,6 +129,11 @@ impl Encoder {
             open: None,
             taken_bytes: 0,
         }
+    }
+
+    /// The same encoder for a release whose messages have no field `duplicates` (CAP-016).
+    pub fn without_duplicates(self) -> Self {
+        Self { tells_duplicates: false, ..self }
     }
 
     /// Writes the value of a leaf. `at` is the branch it stands in; `duplicates` counts values the reader missed
@@ -146,7 +154,7 @@ impl Encoder {
         }
         let start = self.out.len();
         let ValueForm::Leaf(leaf) = self.values;
-        let Self { wire, form, trail, out, whole, .. } = self;
+        let Self { wire, form, tells_duplicates, trail, out, whole, .. } = self;
         put_nested(out, NOTIFICATION_UPDATE, |out| {
             match whole {
                 None => wire.put_leaf_path(out, node, *form),
@@ -156,7 +164,7 @@ impl Encoder {
                 }),
             }
             put_nested(out, UPDATE_VAL, |out| value::put_typed(out, &wire.schema, node, value, leaf));
-            if duplicates > 0 {
+            if duplicates > 0 && *tells_duplicates {
                 put_varint(out, UPDATE_DUPLICATES, duplicates.into());
             }
         });
