@@ -4,6 +4,7 @@
 //! [`Edit`](crate::store::Edit); what goes out is made from steps and values, on the streaming path without building
 //! one message object per leaf. Nothing here decides a gRPC status; errors carry what that decision needs.
 
+mod bundle;
 mod edit;
 mod json;
 mod names;
@@ -14,6 +15,7 @@ mod value;
 
 use std::sync::Arc;
 
+pub use bundle::{BundleSizes, Bundler, Bundling};
 pub use edit::{OperationId, SetError, SetErrorKind, SetOperation, decode_set};
 pub use json::{Filter, Shape, write_branch};
 pub use notification::{Encoder, Grouping, MESSAGE_BYTES_MAX};
