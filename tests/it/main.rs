@@ -16,6 +16,7 @@ mod families;
 mod get;
 mod net;
 mod on_change;
+mod on_change_paths;
 mod once;
 mod openconfig;
 mod paths;
