@@ -1,11 +1,14 @@
-//! The command line: what can be asked, and the one command that needs no daemon.
+//! The command line: what can be asked, and the commands that need no daemon.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
 use crate::aaa::local::{self, HashError};
+use crate::codec::{PROTO_FILE_NAME, proto_file};
+use crate::config::{self, ConfigError};
+use crate::schema::{LoadError, load};
 
 /// The gRPC management plane of a carrier router, for a Linux lab VM or whitebox.
 #[derive(Debug, Parser)]
@@ -31,8 +34,50 @@ pub enum Command {
         #[arg(long)]
         print_config: bool,
     },
+    /// Write the .proto file of the loaded YANG, for clients of the encoding BYTES
+    Proto {
+        /// The directory to write it to
+        #[arg(long)]
+        out: PathBuf,
+        /// The TOML file, when its [yang] table loads other modules than the built-in ones
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// Read a password from standard input and print its hash for the TOML file
     Passwd,
+}
+
+/// Why there is no .proto file.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtoError {
+    /// The TOML file is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The modules do not load.
+    #[error(transparent)]
+    Yang(#[from] LoadError),
+    /// It cannot be written.
+    #[error("{}: {source}", path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Writes the .proto file of the modules that a daemon with this TOML file would load; returns where it is.
+///
+/// # Errors
+///
+/// See [`ProtoError`].
+pub fn proto(out: &Path, config: Option<&Path>) -> Result<PathBuf, ProtoError> {
+    let config = config.map(config::load).transpose()?.unwrap_or_default();
+    let text = proto_file(&load(&config.yang)?.schema, config.release.as_str());
+    let path = out.join(PROTO_FILE_NAME);
+    std::fs::create_dir_all(out).map_err(|source| ProtoError::Write { path: out.to_owned(), source })?;
+    std::fs::write(&path, text).map_err(|source| ProtoError::Write { path: path.clone(), source })?;
+    Ok(path)
 }
 
 /// Why there is no hash.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ganymede::agent::{Agent, StartError};
-use ganymede::cli::{Arguments, Command, PasswdError, passwd};
+use ganymede::cli::{Arguments, Command, PasswdError, ProtoError, passwd, proto};
 use ganymede::config::{self, Config};
 use ganymede::log;
 use ganymede::signals::Signals;
@@ -35,6 +35,14 @@ fn main() -> ExitCode {
             }
             Err(error @ PasswdError::Hash(_)) => failed(&error, SOFTWARE),
             Err(error) => failed(&error, USAGE),
+        },
+        Command::Proto { out, config } => match proto(&out, config.as_deref()) {
+            Ok(file) => {
+                println!("{}", file.display());
+                ExitCode::SUCCESS
+            }
+            Err(error @ ProtoError::Write { .. }) => failed(&error, UNAVAILABLE),
+            Err(error) => failed(&error, CONFIGURATION),
         },
         Command::Run { config, check, print_config } => match config::load(&config) {
             Err(error) => failed(&error, CONFIGURATION),

@@ -4,6 +4,7 @@
 //! [`Edit`](crate::store::Edit); what goes out is made from steps and values, on the streaming path without building
 //! one message object per leaf. Nothing here decides a gRPC status; errors carry what that decision needs.
 
+mod bytes;
 mod edit;
 mod json;
 mod names;
@@ -12,14 +13,16 @@ mod path;
 mod protobuf;
 mod value;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+pub use bytes::{PROTO_FILE_NAME, proto_file, write_root};
 pub use edit::{OperationId, SetError, SetErrorKind, SetOperation, decode_set};
 pub use json::{Filter, Shape, write_branch};
 pub use notification::{Encoder, Grouping, MESSAGE_BYTES_MAX};
 pub use path::{PathDecodeError, PathForm, decode_path, encode_path, join_prefix};
 pub use value::typed_value;
 
+use bytes::Fields;
 use names::WireNames;
 
 pub use crate::pb::Encoded;
@@ -32,13 +35,19 @@ pub struct Wire {
     /// The schema.
     pub schema: Arc<Schema>,
     names: WireNames,
+    fields: OnceLock<Fields>,
 }
 
 impl Wire {
     /// Encodes the names of a schema.
     pub fn new(schema: Arc<Schema>) -> Self {
         let names = WireNames::new(&schema);
-        Self { schema, names }
+        Self { schema, names, fields: OnceLock::new() }
+    }
+
+    /// The schema as protobuf fields, made when it is first asked for.
+    fn fields(&self) -> &Fields {
+        self.fields.get_or_init(|| Fields::new(&self.schema))
     }
 }
 
@@ -47,10 +56,12 @@ impl Wire {
 pub enum Encoding {
     /// JSON.
     Json,
-    /// JSON_IETF.
-    JsonIetf,
+    /// BYTES.
+    Bytes,
     /// PROTO.
     Proto,
+    /// JSON_IETF.
+    JsonIetf,
 }
 
 /// What the values of a reply look like. Apart from the encoding, because PROTO and BYTES do not mean the same under
@@ -59,6 +70,8 @@ pub enum Encoding {
 pub enum ValueForm {
     /// Each leaf for itself.
     Leaf(LeafForm),
+    /// `proto_bytes`: a root message around the leaves, with everything above them (C-36).
+    Root,
 }
 
 /// What the value of one leaf looks like.
@@ -74,28 +87,28 @@ pub enum LeafForm {
 
 impl Encoding {
     /// All that are offered, in the order of their numbers (CAP-008).
-    pub const OFFERED: [Self; 3] = [Self::Json, Self::Proto, Self::JsonIetf];
+    pub const OFFERED: [Self; 4] = [Self::Json, Self::Bytes, Self::Proto, Self::JsonIetf];
 
     /// The encoding a request asks for by number; an unset field is zero, which is JSON (GET-007).
     pub fn from_pb(number: i32) -> Result<Self, EncodingError> {
         match pb::Encoding::try_from(number) {
             Ok(pb::Encoding::Json) => Ok(Self::Json),
             Ok(pb::Encoding::JsonIetf) => Ok(Self::JsonIetf),
+            Ok(pb::Encoding::Bytes) => Ok(Self::Bytes),
             Ok(pb::Encoding::Proto) => Ok(Self::Proto),
-            Ok(other @ (pb::Encoding::Bytes | pb::Encoding::Ascii)) => {
-                Err(EncodingError { encoding: other.as_str_name().to_owned() })
-            }
+            Ok(other @ pb::Encoding::Ascii) => Err(EncodingError { encoding: other.as_str_name().to_owned() }),
             Err(_) => Err(EncodingError { encoding: number.to_string() }),
         }
     }
 
     /// What its values look like.
     pub fn form(self) -> ValueForm {
-        ValueForm::Leaf(match self {
-            Self::Json => LeafForm::Json,
-            Self::JsonIetf => LeafForm::JsonIetf,
-            Self::Proto => LeafForm::Scalars,
-        })
+        match self {
+            Self::Json => ValueForm::Leaf(LeafForm::Json),
+            Self::JsonIetf => ValueForm::Leaf(LeafForm::JsonIetf),
+            Self::Proto => ValueForm::Leaf(LeafForm::Scalars),
+            Self::Bytes => ValueForm::Root,
+        }
     }
 
     /// Its number on the wire.
@@ -103,6 +116,7 @@ impl Encoding {
         match self {
             Self::Json => pb::Encoding::Json,
             Self::JsonIetf => pb::Encoding::JsonIetf,
+            Self::Bytes => pb::Encoding::Bytes,
             Self::Proto => pb::Encoding::Proto,
         }
     }
@@ -110,7 +124,7 @@ impl Encoding {
 
 /// An encoding that is not offered (GET-008, ENC-003, ENC-004).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Encoding {encoding} is not supported, use JSON, PROTO or JSON_IETF")]
+#[error("Encoding {encoding} is not supported, use JSON, BYTES, PROTO or JSON_IETF")]
 pub struct EncodingError {
     /// Its name, or its number when it has none.
     pub encoding: String,

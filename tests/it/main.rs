@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod harness;
+mod proto_bytes;
 mod request;
 mod text;
 
 mod admission;
+mod bytes;
 mod capabilities;
 mod door;
 mod encodings;

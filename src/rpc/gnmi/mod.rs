@@ -5,6 +5,7 @@ mod extensions;
 mod get;
 mod knobs;
 mod request;
+mod schemas;
 mod set;
 mod subscribe;
 
