@@ -147,7 +147,10 @@ impl Agent {
         let schema = self.datastore.store.schema().clone();
         let capable = on_change(&schema);
         let limits = self.sessions.limits();
-        let release = self.config.lock().unwrap_or_else(PoisonError::into_inner).release.as_str().to_owned();
+        let (profile, release) = {
+            let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+            (config.profile.clone(), config.release.as_str().to_owned())
+        };
         Gnmi::new(gnmi::Parts {
             store: self.datastore.store.clone(),
             config: self.datastore.config.clone(),
@@ -162,6 +165,7 @@ impl Agent {
                 subscription_paths: limits.subscription_paths,
             },
             free_paths: Arc::new(Semaphore::new(limits.subscription_paths)),
+            profile,
             release,
             shutdown: shutdown.clone(),
         })

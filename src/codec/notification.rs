@@ -59,6 +59,8 @@ pub struct Encoder {
     wire: Arc<Wire>,
     values: ValueForm,
     form: PathForm,
+    /// Whether updates say how many values the reader missed.
+    tells_duplicates: bool,
     /// The field `target` of a prefix; empty when none was asked for.
     target: Vec<u8>,
     /// Steps and encoded elements of the one prefix of [`Grouping::Whole`].
@@ -121,6 +123,7 @@ impl Encoder {
             wire,
             values,
             form,
+            tells_duplicates: true,
             target: target_field,
             whole,
             message_bytes_max,
@@ -131,6 +134,11 @@ impl Encoder {
             open: None,
             taken_bytes: 0,
         }
+    }
+
+    /// The same encoder for a release whose messages have no field `duplicates` (CAP-016).
+    pub fn without_duplicates(self) -> Self {
+        Self { tells_duplicates: false, ..self }
     }
 
     /// Writes the value of a leaf. `at` is the branch it stands in; `duplicates` counts values the reader missed
@@ -153,7 +161,7 @@ impl Encoder {
             self.begin(Kind::Updates, time);
         }
         let start = self.out.len();
-        let Self { wire, form, trail, out, whole, .. } = self;
+        let Self { wire, form, tells_duplicates, trail, out, whole, .. } = self;
         put_nested(out, NOTIFICATION_UPDATE, |out| {
             match whole {
                 None => wire.put_leaf_path(out, node, *form),
@@ -163,7 +171,7 @@ impl Encoder {
                 }),
             }
             put_nested(out, UPDATE_VAL, |out| value::put_typed(out, &wire.schema, node, value, form_of_value));
-            if duplicates > 0 {
+            if duplicates > 0 && *tells_duplicates {
                 put_varint(out, UPDATE_DUPLICATES, duplicates.into());
             }
         });

@@ -152,6 +152,15 @@ fn remove(tree: &mut Tree, schema: &Schema, path: &DataPath, touched: &mut Vec<D
     }
 }
 
+/// The configuration of a tree. Shares with it all branches that hold no state.
+pub(super) fn without_state(schema: &Schema, tree: &Tree) -> Tree {
+    let mut configuration = tree.clone();
+    for child in tree.root().children() {
+        remove_state(&mut configuration, schema, &DataPath::root().child(child.node(), None), &mut Vec::new());
+    }
+    configuration
+}
+
 fn remove_state(tree: &mut Tree, schema: &Schema, path: &DataPath, touched: &mut Vec<DataPath>) {
     let Some(step) = path.steps().last() else { return };
     if !schema.node(step.node).config {

@@ -107,7 +107,7 @@ async fn serves_the_encodings_it_tells() {
     let mut sorted = told.clone();
     sorted.sort_unstable();
     assert_eq!(told, sorted);
-    for needed in [Encoding::Json, Encoding::Proto, Encoding::JsonIetf] {
+    for needed in [Encoding::Json, Encoding::Bytes, Encoding::Proto, Encoding::JsonIetf] {
         assert!(told.contains(&needed.into()), "{told:?}");
     }
     assert!(!told.contains(&Encoding::Ascii.into()));

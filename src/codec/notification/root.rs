@@ -71,14 +71,16 @@ impl Encoder {
             self.begin(Kind::Updates, time);
             self.root.begin(&mut self.out);
         }
-        let Self { wire, out, root, .. } = self;
+        let Self { wire, out, root, tells_duplicates, .. } = self;
         root.branch.open(out);
         let fields = wire.fields();
         // The keys of an entry were written where it was opened.
         if !fields.is_key(node) {
             fields.put_leaf(out, &wire.schema, node, value);
         }
-        root.duplicates = root.duplicates.max(duplicates);
+        if *tells_duplicates {
+            root.duplicates = root.duplicates.max(duplicates);
+        }
         if let Some(open) = &mut self.open {
             open.last = Some(node);
         }

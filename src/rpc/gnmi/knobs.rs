@@ -1,16 +1,20 @@
 //! Configuration leaves that steer the gNMI service, found once and read from the newest commit.
 
+use crate::codec::ProtoVersion;
 use crate::path::{DataPath, RawPath, Resolver, Views};
 use crate::schema::Schema;
-use crate::store::Tree;
+use crate::store::{Saving, Tree};
 use crate::value::Value;
 
 /// Places of the knobs; none where the loaded models have no such leaf.
 #[derive(Clone, Debug)]
 pub struct Knobs {
-    nokia_modules: Option<DataPath>,
+    /// Three leaves that offer one tree, which is here when any of them says so.
+    nokia_modules: Vec<DataPath>,
     openconfig_modules: Option<DataPath>,
     gnmi_admin_state: Option<DataPath>,
+    proto_version: Option<DataPath>,
+    auto_config_save: Option<DataPath>,
 }
 
 impl Knobs {
@@ -19,24 +23,43 @@ impl Knobs {
         let resolver = Resolver { schema, views: Views::ALL, name_wildcards: false };
         let place = |text: &str| resolver.write(&RawPath::parse(text).ok()?).ok();
         Self {
-            nokia_modules: place("/configure/system/management-interface/yang-modules/nokia-combined-modules"),
+            nokia_modules: ["nokia-combined-modules", "nokia-modules", "nokia-submodules"]
+                .iter()
+                .filter_map(|leaf| place(&format!("/configure/system/management-interface/yang-modules/{leaf}")))
+                .collect(),
             openconfig_modules: place("/configure/system/management-interface/yang-modules/openconfig-modules"),
             gnmi_admin_state: place("/configure/system/grpc/gnmi/admin-state"),
+            proto_version: place("/configure/system/grpc/gnmi/proto-version"),
+            auto_config_save: place("/configure/system/grpc/gnmi/auto-config-save"),
         }
     }
 
     /// Which families of models can be addressed now (CAP-006). Everything, where no knob exists to say otherwise.
     pub fn views(&self, tree: &Tree) -> Views {
-        let on = |place: &Option<DataPath>| {
-            let Some(place) = place else { return true };
-            tree.leaf(place.steps()).is_some_and(|leaf| leaf.value == Value::Bool(true))
-        };
-        Views { nokia: on(&self.nokia_modules), openconfig: on(&self.openconfig_modules) }
+        let on = |place: &DataPath| tree.leaf(place.steps()).is_some_and(|leaf| leaf.value == Value::Bool(true));
+        Views {
+            nokia: self.nokia_modules.is_empty() || self.nokia_modules.iter().any(on),
+            openconfig: self.openconfig_modules.as_ref().is_none_or(on),
+        }
+    }
+
+    /// The version of gNMI to speak (ENC-005).
+    pub fn proto_version(&self, tree: &Tree) -> ProtoVersion {
+        let leaf = self.proto_version.as_ref().and_then(|place| tree.leaf(place.steps()));
+        match leaf.and_then(|leaf| leaf.value.as_text()) {
+            Some("v070") => ProtoVersion::V070,
+            _ => ProtoVersion::Latest,
+        }
     }
 
     /// Whether gNMI is served (C-53).
     pub fn gnmi_enabled(&self, tree: &Tree) -> bool {
         let Some(place) = &self.gnmi_admin_state else { return true };
         tree.leaf(place.steps()).is_none_or(|leaf| leaf.value.as_text() != Some("disable"))
+    }
+
+    /// Whether a Set is saved (SET-051).
+    pub fn saving(&self) -> Saving<'_> {
+        self.auto_config_save.as_ref().map_or(Saving::Always, Saving::UnlessOff)
     }
 }
