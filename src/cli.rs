@@ -122,6 +122,23 @@ mod tests {
         assert!(matches!(passwd(&b"\n"[..]), Err(PasswdError::Empty)));
     }
 
+    /// ENC-044: the file belongs to the modules and the release of the daemon.
+    #[test]
+    fn writes_the_proto_file_of_the_loaded_modules() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("deep/proto");
+        let built_in = proto(&out, None).unwrap();
+        let text = std::fs::read_to_string(&built_in).unwrap();
+        assert!(text.contains("message ConfigureSystem {") && !text.contains("message Test {"));
+        let config = folder.path().join("ganymede.toml");
+        std::fs::write(&config, "release = \"24.10.R2\"\n[yang]\ntest-modules = true\n").unwrap();
+        assert_eq!(proto(&out, Some(&config)).unwrap(), built_in);
+        let text = std::fs::read_to_string(&built_in).unwrap();
+        assert!(text.contains("24.10.R2") && text.contains("message Test {"));
+        assert!(matches!(proto(&built_in, None), Err(ProtoError::Write { .. })));
+        assert!(matches!(proto(&out, Some(&folder.path().join("none"))), Err(ProtoError::Config(_))));
+    }
+
     #[test]
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
