@@ -38,6 +38,8 @@ pub struct Profile {
     /// Whether fields that came to gnmi.proto after 0.4.0 exist: extensions, target, `updates_only`, `duplicates` and a
     /// few more (CAP-016, EXT-038).
     pub newer_fields: bool,
+    /// Whether notifications can be bundled, which the configuration then decides (C-38).
+    pub bundling: bool,
     /// What a Get says of a place without data.
     pub get_missing: GetMissing,
 }
@@ -65,6 +67,7 @@ impl Profile {
         path_form: None,
         naming: Naming::Present,
         newer_fields: true,
+        bundling: true,
         get_missing: GetMissing::NotFound,
     };
 
@@ -84,6 +87,7 @@ impl Profile {
         name_wildcards: false,
         naming: Naming::Former,
         newer_fields: false,
+        bundling: false,
         ..Self::LATEST
     };
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
+use tower::util::MapRequestLayer;
 
 pub use error::StartError;
 
@@ -121,6 +122,7 @@ impl Agent {
             .max_decoding_message_size(self.message_bytes())
             .max_encoding_message_size(self.sessions.limits().get_response_bytes + REPLY_FRAME_BYTES);
         let serving = net::server(self.sessions.limits())
+            .layer(MapRequestLayer::new(net::in_kind))
             .layer(self.admission.clone())
             .add_service(service)
             .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());

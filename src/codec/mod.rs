@@ -4,6 +4,7 @@
 //! [`Edit`](crate::store::Edit); what goes out is made from steps and values, on the streaming path without building
 //! one message object per leaf. Nothing here decides a gRPC status; errors carry what that decision needs.
 
+mod bundle;
 mod bytes;
 mod edit;
 mod json;
@@ -15,6 +16,7 @@ mod value;
 
 use std::sync::{Arc, OnceLock};
 
+pub use bundle::{BundleSizes, Bundler, Bundling};
 pub use bytes::{PROTO_FILE_NAME, proto_file, write_root};
 pub use edit::{OperationId, SetError, SetErrorKind, SetOperation, decode_set};
 pub use json::{Filter, Shape, write_branch};

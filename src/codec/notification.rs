@@ -26,17 +26,17 @@ use root::RootUpdate;
 pub const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// `SubscribeResponse.update`, the field.
-const RESPONSE_UPDATE: Key = Key::sized(1);
+pub(super) const RESPONSE_UPDATE: Key = Key::sized(1);
 /// `SubscribeResponse.sync_response`, the field.
 const RESPONSE_SYNC: Key = Key::varint(3);
-const NOTIFICATION_TIMESTAMP: Key = Key::varint(1);
-const NOTIFICATION_PREFIX: Key = Key::sized(2);
-const NOTIFICATION_UPDATE: Key = Key::sized(4);
-const NOTIFICATION_DELETE: Key = Key::sized(5);
-const UPDATE_PATH: Key = Key::sized(1);
+pub(super) const NOTIFICATION_TIMESTAMP: Key = Key::varint(1);
+pub(super) const NOTIFICATION_PREFIX: Key = Key::sized(2);
+pub(super) const NOTIFICATION_UPDATE: Key = Key::sized(4);
+pub(super) const NOTIFICATION_DELETE: Key = Key::sized(5);
+pub(super) const UPDATE_PATH: Key = Key::sized(1);
 const UPDATE_VAL: Key = Key::sized(3);
 const UPDATE_DUPLICATES: Key = Key::varint(4);
-const PATH_TARGET: Key = Key::sized(4);
+pub(super) const PATH_TARGET: Key = Key::sized(4);
 
 /// How leaves are gathered into notifications.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +134,11 @@ impl Encoder {
             open: None,
             taken_bytes: 0,
         }
+    }
+
+    /// Bytes above which a message is split.
+    pub fn message_bytes_max(&self) -> usize {
+        self.message_bytes_max
     }
 
     /// The same encoder for a release whose messages have no field `duplicates` (CAP-016).

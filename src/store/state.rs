@@ -123,7 +123,7 @@ fn set(
     if present.is_some() && !leaves.iter().any(differs) {
         return None;
     }
-    let touched = first_missing(tree, at);
+    let touched = if present.is_some() { at.clone() } else { first_missing(tree, at) };
     let branch = tree.branch_mut(schema, at.steps(), time);
     for (node, value) in leaves {
         let new = match branch.leaf(*node) {

@@ -8,6 +8,7 @@ mod request;
 mod text;
 
 mod admission;
+mod bundling;
 mod bytes;
 mod capabilities;
 mod door;

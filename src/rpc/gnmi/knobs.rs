@@ -1,6 +1,8 @@
 //! Configuration leaves that steer the gNMI service, found once and read from the newest commit.
 
-use crate::codec::ProtoVersion;
+use std::time::Duration;
+
+use crate::codec::{Bundling, ProtoVersion};
 use crate::path::{DataPath, RawPath, Resolver, Views};
 use crate::schema::Schema;
 use crate::store::{Saving, Tree};
@@ -13,6 +15,9 @@ pub struct Knobs {
     nokia_modules: Vec<DataPath>,
     openconfig_modules: Option<DataPath>,
     gnmi_admin_state: Option<DataPath>,
+    bundling_admin_state: Option<DataPath>,
+    bundling_window: Option<DataPath>,
+    bundling_count: Option<DataPath>,
     proto_version: Option<DataPath>,
     auto_config_save: Option<DataPath>,
 }
@@ -29,6 +34,9 @@ impl Knobs {
                 .collect(),
             openconfig_modules: place("/configure/system/management-interface/yang-modules/openconfig-modules"),
             gnmi_admin_state: place("/configure/system/grpc/gnmi/admin-state"),
+            bundling_admin_state: place("/configure/system/telemetry/notification-bundling/admin-state"),
+            bundling_window: place("/configure/system/telemetry/notification-bundling/max-time-granularity"),
+            bundling_count: place("/configure/system/telemetry/notification-bundling/max-msg-count"),
             proto_version: place("/configure/system/grpc/gnmi/proto-version"),
             auto_config_save: place("/configure/system/grpc/gnmi/auto-config-save"),
         }
@@ -58,8 +66,28 @@ impl Knobs {
         tree.leaf(place.steps()).is_none_or(|leaf| leaf.value.as_text() != Some("disable"))
     }
 
+    /// How a subscription that starts now bundles its notifications; none while that is off (BND-002). A subscription
+    /// keeps what it started with, which is what its state shows.
+    pub fn bundling(&self, tree: &Tree) -> Option<Bundling> {
+        let value = |place: &Option<DataPath>| tree.leaf(place.as_ref()?.steps()).map(|leaf| leaf.value.clone());
+        if value(&self.bundling_admin_state)?.as_text() != Some("enable") {
+            return None;
+        }
+        let number = |place| match value(place) {
+            Some(Value::Uint(number)) => number,
+            _ => BUNDLING_DEFAULT,
+        };
+        Some(Bundling {
+            window: Duration::from_millis(number(&self.bundling_window).into()),
+            count_max: number(&self.bundling_count) as usize,
+        })
+    }
+
     /// Whether a Set is saved (SET-051).
     pub fn saving(&self) -> Saving<'_> {
         self.auto_config_save.as_ref().map_or(Saving::Always, Saving::UnlessOff)
     }
 }
+
+/// Default of the granularity in milliseconds and of the count (BND-003, BND-004).
+const BUNDLING_DEFAULT: u32 = 100;

@@ -43,7 +43,11 @@ impl Gnmi {
         let parts = &self.parts;
         let paths = self.paths_permit(plan.paths.len())?;
         let mode = plan.mode;
-        let feed = Feed::new(parts.store.clone(), Arc::new(plan), parts.capable.clone(), encoder, parts.clock.clone());
+        // A ONCE list has one notification as it is (C-21).
+        let bundles = parts.profile.bundling && mode != ListMode::Once;
+        let bundling = parts.knobs.bundling(&parts.store.newest().tree).filter(|_| bundles);
+        let (store, capable, clock) = (parts.store.clone(), parts.capable.clone(), parts.clock.clone());
+        let feed = Feed::new(store, Arc::new(plan), capable, encoder, bundling, clock);
         let shutdown = Box::pin(parts.shutdown.clone().cancelled_owned());
         let user_changed = caller.map(|caller| Box::pin(caller.user_changed().cancelled_owned()));
         Ok(Subscription { feed, inbound: Some(inbound), mode, shutdown, user_changed, ended: false, _paths: paths })
