@@ -9,7 +9,7 @@ use tonic::Code;
 use crate::harness::{Client, Harness, subscribe};
 use crate::proto_bytes::{Decoder, Leaf};
 use crate::request::*;
-use crate::text::{check_refused, path_text, update_texts};
+use crate::text::{check_refused, notification_text, path_text, update_texts};
 
 /// The root messages of a notification, after checking that path and prefix say nothing (ENC-042).
 fn roots(notification: &Notification) -> Vec<&[u8]> {
@@ -224,6 +224,36 @@ async fn streams_changes() {
     assert_eq!(decoder.leaves_without_keys(bytes[0]), [(format!("{at}/value"), "string w".to_owned())]);
     client.apply(set().delete(at)).await;
     assert_eq!(stream.next().await, format!("delete {at}"));
+}
+
+/// BND-008: root messages are not bundled, because all have the same path; they keep their order with the removals
+/// around them.
+#[tokio::test(flavor = "multi_thread")]
+async fn is_not_bundled() {
+    let (harness, decoder) = (Harness::start().await, Decoder::new());
+    let client = harness.client("admin").await;
+    let bundling = "/configure/system/telemetry/notification-bundling";
+    client.apply(update(bundling, r#"{"admin-state":"enable","max-time-granularity":1000}"#)).await;
+    let at = |entry: u32| format!("/test/b[key1={entry}][key2=y]");
+    client.apply(update(&at(1), r#"{"value":"v"}"#)).await;
+    let mut stream = client.subscribe(on_change(["/test/b"]).encoding(Encoding::Bytes)).await;
+    assert_eq!(stream.round().await.len(), 2);
+    for (gone, new) in [(1, 2), (2, 1), (1, 3)] {
+        client.apply(set().delete(&at(gone)).update(&at(new), json(r#"{"value":"w"}"#))).await;
+        let mut said = Vec::new();
+        for _ in 0..2 {
+            let response = stream.response().await.unwrap().unwrap().response.unwrap();
+            let subscribe_response::Response::Update(notification) = response else { panic!("{response:?}") };
+            if notification.update.is_empty() {
+                said.push((notification_text(&notification), String::new()));
+            } else {
+                said.extend(roots(&notification).iter().flat_map(|root| decoder.leaves_without_keys(root)));
+            }
+        }
+        said.sort();
+        let value = (format!("{}/value", at(new)), "string w".to_owned());
+        assert_eq!(said, [value, (format!("delete {}", at(gone)), String::new())]);
+    }
 }
 
 /// GET-024, C-18: one update for each path, wildcards or not; a path through a list brings each entry once.
