@@ -43,6 +43,12 @@ pub enum Command {
         #[arg(long)]
         config: Option<PathBuf>,
     },
+    /// List the state leaves that ON_CHANGE announces, one path per line; configuration is always announced
+    OnChangePaths {
+        /// The TOML file whose models count; without one, the models that come with the program
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// Read a password from standard input and print its hash for the TOML file
     Passwd,
 }

@@ -17,6 +17,7 @@ mod extensions;
 mod get;
 mod net;
 mod on_change;
+mod on_change_paths;
 mod once;
 mod paths;
 mod profile_15_0;
