@@ -138,7 +138,7 @@ impl Views {
 
     /// Whether a module can be addressed, and so is worth naming to a client.
     pub fn shows_module(self, module: &Module) -> bool {
-        match Family::of(&module.namespace) {
+        match Family::of(module) {
             Family::Nokia => self.nokia,
             Family::OpenConfig => self.openconfig,
             Family::Other => true,
@@ -154,10 +154,11 @@ enum Family {
 }
 
 impl Family {
-    fn of(namespace: &str) -> Self {
-        if namespace.starts_with("urn:nokia.com:") {
+    /// Not every OpenConfig module has its namespace below openconfig.net, but all of them have the name.
+    fn of(module: &Module) -> Self {
+        if module.namespace.starts_with("urn:nokia.com:") {
             Self::Nokia
-        } else if namespace.starts_with("http://openconfig.net/") {
+        } else if module.name.starts_with("openconfig-") || module.namespace.starts_with("http://openconfig.net/") {
             Self::OpenConfig
         } else {
             Self::Other
@@ -288,11 +289,9 @@ impl Walk<'_> {
         let found: Vec<_> = match self.raw.origin.as_deref() {
             None | Some("") => all.collect(),
             Some(SCHEMAS_ORIGIN) => return Err(PathError::SchemasOrigin { path: self.raw.to_string() }),
-            Some("openconfig") => {
-                all.filter(|&root| Family::of(&module_of(root).namespace) == Family::OpenConfig).collect()
-            }
+            Some("openconfig") => all.filter(|&root| Family::of(module_of(root)) == Family::OpenConfig).collect(),
             Some("nokia" | "nokia-sros" | "sros" | "native") => {
-                all.filter(|&root| Family::of(&module_of(root).namespace) == Family::Nokia).collect()
+                all.filter(|&root| Family::of(module_of(root)) == Family::Nokia).collect()
             }
             Some(module) => all.filter(|&root| *module_of(root).name == *module).collect(),
         };
