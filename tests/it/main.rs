@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod harness;
+mod proto_bytes;
 mod request;
 mod text;
 
 mod admission;
 mod arbitration;
 mod bundling;
+mod bytes;
 mod capabilities;
 mod commit_confirmed;
 mod door;

@@ -8,6 +8,7 @@ mod get;
 mod knobs;
 mod older;
 mod request;
+mod schemas;
 mod set;
 mod subscribe;
 
