@@ -1,12 +1,15 @@
-//! The command line: what can be asked, and what needs no daemon to be done.
+//! The command line: what can be asked, and the commands that need no daemon.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
 use crate::aaa::local::{self, HashError};
-use crate::control::{Answer, Question, Subscription};
+use crate::codec::{PROTO_FILE_NAME, proto_file};
+use crate::config::{self, ConfigError};
+use crate::control::SubscriptionAction;
+use crate::schema::{LoadError, load};
 
 /// The gRPC management plane of a carrier router, for a Linux lab VM or whitebox.
 #[derive(Debug, Parser)]
@@ -41,56 +44,56 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<SubscriptionAction>,
     },
+    /// Write the .proto file of the loaded YANG, for clients of the encoding BYTES
+    Proto {
+        /// The directory to write it to
+        #[arg(long)]
+        out: PathBuf,
+        /// The TOML file, when its [yang] table loads other modules than the built-in ones
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// List the state leaves that ON_CHANGE announces, one path per line; configuration is always announced
+    OnChangePaths {
+        /// The TOML file whose models count; without one, the models that come with the program
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// Read a password from standard input and print its hash for the TOML file
     Passwd,
 }
 
-/// What to do with subscriptions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
-pub enum SubscriptionAction {
-    /// End one: its RPC ends with CANCELLED, its session stays
-    End {
-        /// Its number
-        id: u32,
+/// Why there is no .proto file.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtoError {
+    /// The TOML file is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The modules do not load.
+    #[error(transparent)]
+    Yang(#[from] LoadError),
+    /// It cannot be written.
+    #[error("{}: {source}", path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
     },
-    /// End all
-    EndAll,
 }
 
-impl SubscriptionAction {
-    /// What to ask the daemon.
-    pub fn question(action: Option<Self>) -> Question {
-        match action {
-            None => Question::Subscriptions,
-            Some(Self::End { id }) => Question::EndSubscription { id },
-            Some(Self::EndAll) => Question::EndSubscriptions,
-        }
-    }
-}
-
-/// An answer of the daemon, for people; as an error what it could not do.
-pub fn print_answer(answer: &Answer) -> Result<String, String> {
-    match answer {
-        Answer::Subscriptions { subscriptions } => {
-            let mut text = format!(
-                "{:>10}  {:<16} {:<7} {:<10} {:<26} {:>13}  Paths\n",
-                "Id", "User", "Mode", "Encoding", "Destination", "Notifications"
-            );
-            // What clients said may hold anything, and this goes to a terminal.
-            let visible = |text: &str| text.replace(char::is_control, "?");
-            for Subscription { id, user, destination, mode, encoding, notifications, paths, .. } in subscriptions {
-                let first = visible(paths.first().map(String::as_str).unwrap_or_default());
-                let user = visible(user);
-                let more = if paths.len() > 1 { format!(" and {} more", paths.len() - 1) } else { String::new() };
-                text += &format!(
-                    "{id:>10}  {user:<16} {mode:<7} {encoding:<10} {destination:<26} {notifications:>13}  {first}{more}\n"
-                );
-            }
-            Ok(text)
-        }
-        Answer::Ended { count } => Ok(format!("{count} ended\n")),
-        Answer::Refused { reason } => Err(reason.clone()),
-    }
+/// Writes the .proto file of the modules that a daemon with this TOML file would load; returns where it is.
+///
+/// # Errors
+///
+/// See [`ProtoError`].
+pub fn proto(out: &Path, config: Option<&Path>) -> Result<PathBuf, ProtoError> {
+    let config = config.map(config::load).transpose()?.unwrap_or_default();
+    let text = proto_file(&load(&config.yang)?.schema, config.release.as_str());
+    let path = out.join(PROTO_FILE_NAME);
+    std::fs::create_dir_all(out).map_err(|source| ProtoError::Write { path: out.to_owned(), source })?;
+    std::fs::write(&path, text).map_err(|source| ProtoError::Write { path: path.clone(), source })?;
+    Ok(path)
 }
 
 /// Why there is no hash.
@@ -135,25 +138,21 @@ mod tests {
         assert!(matches!(passwd(&b"\n"[..]), Err(PasswdError::Empty)));
     }
 
+    /// ENC-044: the file belongs to the modules and the release of the daemon.
     #[test]
-    fn answers_are_fit_for_a_terminal() {
-        let subscription = Subscription {
-            id: 7,
-            user: "ad\x1b[2Jmin".to_owned(),
-            destination: "127.0.0.1:5".to_owned(),
-            mode: "stream".to_owned(),
-            encoding: "json-ietf".to_owned(),
-            since: String::new(),
-            notifications: 12,
-            paths: vec!["/state/port".to_owned(), "/configure".to_owned()],
-        };
-        let text = print_answer(&Answer::Subscriptions { subscriptions: vec![subscription] }).unwrap();
-        let (_, row) = text.split_once('\n').unwrap();
-        let words: Vec<_> = row.split_whitespace().collect();
-        let expected =
-            ["7", "ad?[2Jmin", "stream", "json-ietf", "127.0.0.1:5", "12", "/state/port", "and", "1", "more"];
-        assert_eq!(words, expected);
-        assert_eq!(print_answer(&Answer::Refused { reason: "no".to_owned() }), Err("no".to_owned()));
+    fn writes_the_proto_file_of_the_loaded_modules() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("deep/proto");
+        let built_in = proto(&out, None).unwrap();
+        let text = std::fs::read_to_string(&built_in).unwrap();
+        assert!(text.contains("message ConfigureSystem {") && !text.contains("message Test {"));
+        let config = folder.path().join("ganymede.toml");
+        std::fs::write(&config, "release = \"24.10.R2\"\n[yang]\ntest-modules = true\n").unwrap();
+        assert_eq!(proto(&out, Some(&config)).unwrap(), built_in);
+        let text = std::fs::read_to_string(&built_in).unwrap();
+        assert!(text.contains("24.10.R2") && text.contains("message Test {"));
+        assert!(matches!(proto(&built_in, None), Err(ProtoError::Write { .. })));
+        assert!(matches!(proto(&out, Some(&folder.path().join("none"))), Err(ProtoError::Config(_))));
     }
 
     #[test]

@@ -93,7 +93,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("control", &["telemetry", "feed"]),
     ("signals", &["agent"]),
-    ("cli", &["aaa", "control"]),
+    ("cli", &["aaa", "codec", "config", "control", "schema"]),
 ];
 
 const LINES_MAX: usize = 600;

@@ -4,6 +4,7 @@
 //! line, both JSON; then the connection is closed. Nothing that comes in can make the daemon wait or grow.
 
 mod client;
+mod command;
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use client::{AskError, ask};
+pub use command::{SubscriptionAction, print_answer};
 pub use server::{Door, OpenError};
 
 /// Bytes of a question.
