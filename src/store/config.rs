@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::commit::{Commit, Next, Origin, Store, lock};
 use super::delta::Delta;
 use super::edit::{self, Edit, EditError};
+use super::guard::{Change, Denied, Guard};
 use super::journal::{Fingerprint, Journal, JournalError, Record};
 use super::settle::settle;
 use super::tree::Tree;
@@ -37,13 +38,17 @@ pub fn prepare(
     edits: &[Edit],
     now: Timestamp,
 ) -> Result<(Tree, Delta), CommitError> {
-    let mut candidate = start;
-    for (position, edit) in edits.iter().enumerate() {
-        edit::apply(&mut candidate, schema, edit, now).map_err(|source| CommitError::Edit { position, source })?;
-    }
+    let mut candidate = edited(schema, start, edits, now)?;
     settle(schema, base, &mut candidate, now);
     let delta = validator.vote(base, &mut candidate, now).map_err(CommitError::Constraints)?;
     Ok((candidate, delta))
+}
+
+fn edited(schema: &Schema, mut start: Tree, edits: &[Edit], now: Timestamp) -> Result<Tree, CommitError> {
+    for (position, edit) in edits.iter().enumerate() {
+        edit::apply(&mut start, schema, edit, now).map_err(|source| CommitError::Edit { position, source })?;
+    }
+    Ok(start)
 }
 
 /// Why a commit was refused. Nothing has changed.
@@ -57,6 +62,9 @@ pub enum CommitError {
         /// Why.
         source: EditError,
     },
+    /// The author may not make this change.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The configuration that would result breaks constraints (SET-029); there is at least one.
     #[error("{}", .0.iter().map(Violation::to_string).collect::<Vec<_>>().join("; "))]
     Constraints(Vec<Violation>),
@@ -81,6 +89,7 @@ pub struct Committed {
 pub struct ConfigWriter {
     store: Arc<Store>,
     turn: Mutex<Turn>,
+    guard: Option<Arc<dyn Guard>>,
 }
 
 /// What only the writer whose turn it is may touch.
@@ -93,7 +102,12 @@ struct Turn {
 impl ConfigWriter {
     /// A writer to this store. `validator` has to hold the configuration the store starts with.
     pub fn new(store: Arc<Store>, validator: Validator, journal: Journal) -> Self {
-        Self { store, turn: Mutex::new(Turn { validator, journal }) }
+        Self { store, turn: Mutex::new(Turn { validator, journal }), guard: None }
+    }
+
+    /// This writer with somebody to judge what authors may change. Without, everybody may change everything.
+    pub fn guarded_by(self, guard: Arc<dyn Guard>) -> Self {
+        Self { guard: Some(guard), ..self }
     }
 
     /// Applies all edits as one commit. Blocks for the disk, so asynchronous callers hand this to a blocking thread.
@@ -101,7 +115,8 @@ impl ConfigWriter {
         let schema = self.store.schema();
         let mut turn = lock(&self.turn);
         let base = self.store.newest();
-        let (candidate, delta) = prepare(schema, &mut turn.validator, &base.tree, base.tree.clone(), edits, now)?;
+        let start = self.permitted(&base.tree, edits, author, now)?;
+        let (candidate, delta) = prepare(schema, &mut turn.validator, &base.tree, start, &[], now)?;
         if delta.is_empty() {
             turn.validator.accept();
             return Ok(Committed { commit: base, commit_id: None, delta });
@@ -132,6 +147,16 @@ impl ConfigWriter {
         // A crash between the two applies the same tables again at the next start, which changes nothing.
         lock(&self.turn).journal.set_startup(fingerprint)?;
         Ok(committed)
+    }
+
+    /// What the edits make of a tree, as far as their author may make it. To be called by the writer whose turn it is.
+    fn permitted(&self, base: &Tree, edits: &[Edit], author: &Author, time: Timestamp) -> Result<Tree, CommitError> {
+        let schema = self.store.schema();
+        let mut candidate = edited(schema, base.clone(), edits, time)?;
+        if let Some(guard) = &self.guard {
+            guard.judge(Change { schema, author, base, candidate: &mut candidate, edits, time })?;
+        }
+        Ok(candidate)
     }
 
     fn publish(&self, base: &Tree, candidate: Tree, delta: &Delta, commit_id: u64, now: Timestamp) -> Arc<Commit> {

@@ -7,6 +7,7 @@ mod request;
 mod text;
 
 mod admission;
+mod authz;
 mod capabilities;
 mod door;
 mod encodings;

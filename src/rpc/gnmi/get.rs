@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use tonic::Status;
 
 use super::request::Paths;
+use super::visible::Reader;
 use super::{Gnmi, extensions};
+use crate::admission::Caller;
 use crate::codec::{Encoding, Filter, LeafForm, PathForm, Shape, ValueForm, encode_path, typed_value, write_branch};
 use crate::path::{Pattern, RawPath, Resolver, Step};
 use crate::pb::gnmi as pb;
@@ -17,7 +19,7 @@ use crate::store::{Cursor, Found, Leaf, Tree, instances};
 
 impl Gnmi {
     /// Answers a Get.
-    pub(super) fn get(&self, request: &pb::GetRequest) -> Result<pb::GetResponse, Status> {
+    pub(super) fn get(&self, request: &pb::GetRequest, caller: Option<&Caller>) -> Result<pb::GetResponse, Status> {
         let depth = extensions::depth(&request.extension)?;
         let encoding = Encoding::from_pb(request.encoding).map_err(|error| status::encoding(&error))?;
         let values = encoding.form();
@@ -29,6 +31,7 @@ impl Gnmi {
         let mut reply = Reply {
             schema: resolver.schema,
             tree: &commit.tree,
+            reader: self.reader(caller, &commit.tree),
             shape: Shape { ietf: values == ValueForm::Leaf(LeafForm::JsonIetf), filter, depth, views: resolver.views },
             values,
             form,
@@ -62,6 +65,7 @@ fn filter(data_type: i32) -> Result<Filter, Status> {
 struct Reply<'a> {
     schema: &'a Schema,
     tree: &'a Tree,
+    reader: Reader<'a>,
     shape: Shape,
     values: ValueForm,
     form: PathForm,
@@ -75,16 +79,18 @@ impl Reply<'_> {
     /// The updates for one path of the request.
     fn path(&mut self, resolver: &Resolver<'_>, raw: &RawPath) -> Result<Vec<pb::Update>, Status> {
         let patterns = resolver.read(raw).map_err(|error| status::path(&error))?;
+        let view = self.reader.view(self.schema, self.tree, &patterns)?;
+        let tree = view.as_ref().unwrap_or(self.tree);
         for pattern in &patterns {
             match self.values {
-                ValueForm::Leaf(form @ LeafForm::Scalars) => self.leaves(pattern, form)?,
-                ValueForm::Leaf(form @ (LeafForm::Json | LeafForm::JsonIetf)) => self.subtrees(pattern, form)?,
+                ValueForm::Leaf(form @ LeafForm::Scalars) => self.leaves(tree, pattern, form)?,
+                ValueForm::Leaf(form @ (LeafForm::Json | LeafForm::JsonIetf)) => self.subtrees(tree, pattern, form)?,
             }
         }
         // A wildcard that matches nothing is an answer, a place that does not exist is an error (GET-014, C-17).
         if self.updates.is_empty()
             && let [pattern] = &*patterns
-            && pattern.as_data_path().is_some_and(|path| !self.tree.exists(&path))
+            && pattern.as_data_path().is_some_and(|path| !tree.exists(&path))
         {
             return Err(status::not_found(&raw.to_string()));
         }
@@ -92,9 +98,9 @@ impl Reply<'_> {
     }
 
     /// JSON: one update for each place, holding all below it (GET-013, GET-017).
-    fn subtrees(&mut self, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
+    fn subtrees(&mut self, tree: &Tree, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
         let mut result = Ok(());
-        instances(self.tree, pattern, &mut |at, found| {
+        instances(tree, pattern, &mut |at, found| {
             if result.is_ok()
                 && let Some(value) = self.subtree(at, found, form)
             {
@@ -126,9 +132,8 @@ impl Reply<'_> {
     }
 
     /// PROTO: one update for each leaf (GET-024, C-18).
-    fn leaves(&mut self, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
+    fn leaves(&mut self, tree: &Tree, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
         let deepest = self.shape.depth.map(|depth| pattern.steps().len() + depth as usize - 1);
-        let tree = self.tree;
         let mut result = Ok(());
         let mut each = |at: &[Step], node: NodeId, leaf: &Leaf| {
             let shown = self.shape.filter.admits(self.schema.node(node))

@@ -7,6 +7,7 @@ mod knobs;
 mod request;
 mod set;
 mod subscribe;
+mod visible;
 
 use std::sync::Arc;
 
@@ -105,10 +106,10 @@ impl crate::pb::GnmiService for Gnmi {
         self.served()?;
         let caller = request.extensions().get::<Arc<Caller>>().cloned();
         let request = request.into_inner();
-        if let Some(caller) = caller {
+        if let Some(caller) = &caller {
             caller.about(request::summary(request.prefix.as_ref(), &request.path));
         }
-        self.get(&request).map(Response::new)
+        self.get(&request, caller.as_deref()).map(Response::new)
     }
 
     async fn set(&self, request: Request<pb::SetRequest>) -> Result<Response<pb::SetResponse>, Status> {
