@@ -100,7 +100,7 @@ impl Judgement<'_> {
             let [named] = &**patterns else { continue };
             let place = DataPath::new(named.steps().iter().map(PatternStep::as_written).collect::<Vec<_>>());
             let top = place.steps().len() <= 1;
-            let spared = top && self.rights.rules().may_hold(schema, place.node(), Access::Write);
+            let spared = top && self.rights.rules().may_hold(schema, place.steps(), Access::Write);
             if !spared && !self.may_change(place.steps()) {
                 let path = named.display(schema).to_string();
                 return Err(Denied { position: Some(position), path, ..self.denied(&place) });

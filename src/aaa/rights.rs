@@ -158,7 +158,7 @@ impl Making {
     fn done(self, schema: &Schema) -> Rights {
         let rules = AccessRules::new(schema, &self.rules);
         Rights {
-            may_write: rules.may_hold(schema, None, Access::Write),
+            may_write: rules.may_hold(schema, &[], Access::Write),
             everything: rules.uniform(None) == Some(Access::Write),
             rules,
             origins: self.origins.into(),

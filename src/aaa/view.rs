@@ -25,7 +25,7 @@ pub fn unreadable(rights: &Rights, schema: &Schema, pattern: &Pattern) -> Option
         return None;
     }
     let as_written: Vec<Step> = pattern.steps().iter().map(PatternStep::as_written).collect();
-    let closed = rules.access(&as_written) == Access::None && !rules.may_hold(schema, pattern.node(), Access::Read);
+    let closed = rules.access(&as_written) == Access::None && !rules.may_hold(schema, &as_written, Access::Read);
     closed.then(|| Unreadable {
         path: pattern.display(schema).to_string(),
         reason: rights.origin(&as_written).to_string(),

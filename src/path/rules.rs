@@ -4,7 +4,7 @@
 //! laid out over the schema when they are made, so that a verdict is one look-up for most nodes and a comparison of keys
 //! for the few whose rules name list entries. Whose rules they are is not known here.
 
-use super::{KeyMatch, Pattern, Step};
+use super::{KeyMatch, ListKey, Pattern, Step};
 use crate::schema::{NodeId, NodeSet, Schema};
 
 /// What may be done with a place; each includes the one before.
@@ -113,15 +113,20 @@ impl AccessRules {
         }
     }
 
-    /// Whether some place at or below a node may have this access.
-    pub fn may_hold(&self, schema: &Schema, node: Option<NodeId>, access: Access) -> bool {
-        let allows = |index: u32| self.rules.get(index as usize).is_some_and(|rule| rule.access >= access);
+    /// Whether something at or below a place may have this access. A list without a key stands for all of its entries.
+    pub fn may_hold(&self, schema: &Schema, place: &[Step], access: Access) -> bool {
+        let node = place.last().map(|step| step.node);
         let deciding = |node: Option<NodeId>| self.classes.get(self.class(node) as usize).into_iter().flatten();
         let below = |end: NodeId| node.is_none_or(|node| schema.contains(node, end));
-        deciding(node).any(|&index| allows(index))
+        let reaches = |index: u32| {
+            let Some(rule) = self.rules.get(index as usize).filter(|rule| rule.access >= access) else { return false };
+            let fits = |key: Option<&ListKey>, keys: &KeyMatch| key.is_none() || keys.matches(key);
+            rule.keys.iter().all(|(depth, keys)| fits(place.get(*depth).and_then(|step| step.key.as_ref()), keys))
+        };
+        deciding(node).any(|&index| reaches(index))
             || (0..).zip(&self.rules).any(|(index, rule)| {
-                let reached = rule.node.is_some_and(below) && deciding(rule.node).any(|&deciding| deciding == index);
-                reached && allows(index)
+                let counts = || deciding(rule.node).any(|&deciding| deciding == index);
+                rule.node.is_some_and(below) && reaches(index) && counts()
             })
     }
 

@@ -98,7 +98,7 @@ async fn one_change_too_much_refuses_the_whole_set() {
     assert_eq!(refused.message(), denied(count, "entry 10", "update operation 2"));
     check(&admin, "/configure/system/location", "NotFound").await;
     // The same inside one value, and for what may be read only.
-    let value = r#"{"location":"x","grpc":{"listening-port":57402}}"#;
+    let value = r#"{"location":"x","grpc":{"listening-port":1024}}"#;
     let refused = operator.set(update("/configure/system", value)).await.unwrap_err();
     let port = "/configure/system/grpc/listening-port";
     assert_eq!(refused.message(), denied(port, "entry 20", "update operation 1"));
@@ -305,7 +305,8 @@ async fn a_get_shows_what_may_be_read() {
     let b = r#"/test/b[key1=w][key2=z] = {"key1":"w","key2":"z","value":"2"}; /test/b[key1=x][key2=y] = {"key1":"x","key2":"y","value":"3","c":[{"key1":"c"}]}"#;
     check(&two, "/test/b", b).await;
     check(&two, "/test/b[key1=w][key2=z]/key1", "PermissionDenied").await;
-    check(&two, "/test/b[key1=w][key2=y]", "NotFound").await;
+    check(&two, "/test/b[key1=w][key2=y]", "PermissionDenied").await;
+    check(&two, "/test/b[key1=w][key2=z]/c", "PermissionDenied").await;
     check(&two, "/state", "PermissionDenied").await;
     let refused = two.get(get(["/configure/system/location", "/configure/system/name"])).await;
     check_refused(
