@@ -32,6 +32,7 @@ pub mod feed;
 pub mod net;
 pub mod pb;
 
+pub mod profile;
 pub mod rpc;
 
 pub mod agent;

@@ -27,12 +27,30 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("net", &["time", "admission"]),
     ("admission", &["time", "value", "schema", "path", "store", "aaa", "log"]),
     // Services.
-    ("rpc", &["time", "value", "schema", "path", "store", "telemetry", "aaa", "pb", "codec", "feed", "admission"]),
+    ("profile", &["schema", "telemetry", "codec"]),
+    (
+        "rpc",
+        &[
+            "profile",
+            "time",
+            "value",
+            "schema",
+            "path",
+            "store",
+            "telemetry",
+            "aaa",
+            "pb",
+            "codec",
+            "feed",
+            "admission",
+        ],
+    ),
     // Process.
     ("log", &["time"]),
     (
         "config",
         &[
+            "profile",
             "time",
             "value",
             "schema",
@@ -67,6 +85,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "rpc",
             "log",
             "config",
+            "profile",
         ],
     ),
     ("signals", &["agent"]),

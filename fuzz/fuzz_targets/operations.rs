@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use ganymede::codec::Encoding;
+use ganymede::codec::LeafForm;
 use ganymede::path::RawPath;
 use ganymede::pb::gnmi as pb;
 use ganymede::telemetry::PathMode;
@@ -26,6 +26,8 @@ const PLACES: [&str; 8] = [
     "/test",
     "/",
 ];
+
+const FORMS: [LeafForm; 3] = [LeafForm::Json, LeafForm::Scalars, LeafForm::JsonIetf];
 
 /// Few names, so that operations meet.
 const NAMES: [&str; 4] = ["a", "b", "a]/b", "\u{e9}"];
@@ -70,7 +72,7 @@ fn subscribe(draw: &mut Draw<'_>, bench: &Bench) -> Option<Subscriber> {
     };
     let mode = [PathMode::OnChange, PathMode::Sample, PathMode::TargetDefined][draw.below(3)];
     let message_bytes = [1, 100, 1 << 16][draw.below(3)];
-    Subscriber::new(bench, path, mode, Encoding::OFFERED[draw.below(3)], message_bytes)
+    Subscriber::new(bench, path, mode, FORMS[draw.below(FORMS.len())], message_bytes)
 }
 
 fn write(draw: &mut Draw<'_>, bench: &Bench) {

@@ -10,6 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use ganymede::codec::Wire;
 use ganymede::path::RawPath;
 use ganymede::pb::{GnmiServer, gnmi as pb};
+use ganymede::profile::Profile;
 use ganymede::rpc::gnmi::{Gnmi, Knobs, Limits, Parts};
 use ganymede::schema::NodeSet;
 use ganymede::time::{Clock, Timestamp};
@@ -73,6 +74,7 @@ impl Stage {
             clock: Clock::Fixed(Timestamp::EPOCH),
             limits,
             free_paths: Arc::new(tokio::sync::Semaphore::new(limits.subscription_paths)),
+            profile: Profile::LATEST,
             release: "26.3.R1".to_owned(),
             shutdown: CancellationToken::new(),
         });

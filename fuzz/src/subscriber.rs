@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, LazyLock};
 
-use ganymede::codec::{Encoded, Encoder, Encoding, Grouping, PathForm, Wire, decode_path, encode_path, typed_value};
+use ganymede::codec::{
+    Encoded, Encoder, Grouping, LeafForm, PathForm, ValueForm, Wire, decode_path, encode_path, typed_value,
+};
 use ganymede::path::{DataPath, RawPath};
 use ganymede::pb::gnmi as pb;
 use ganymede::pb::gnmi::subscribe_response::Response;
@@ -33,7 +35,7 @@ pub struct Subscriber {
     engine: Engine,
     encoder: Encoder,
     plan: Arc<Plan>,
-    encoding: Encoding,
+    form: LeafForm,
     mode: PathMode,
     told: BTreeMap<String, pb::TypedValue>,
     syncs: u32,
@@ -41,7 +43,7 @@ pub struct Subscriber {
 
 impl Subscriber {
     /// A STREAM of one path; none when the path is refused.
-    pub fn new(bench: &Bench, path: RawPath, mode: PathMode, encoding: Encoding, message_bytes: usize) -> Option<Self> {
+    pub fn new(bench: &Bench, path: RawPath, mode: PathMode, form: LeafForm, message_bytes: usize) -> Option<Self> {
         let asked = PathRequest {
             path,
             mode,
@@ -52,8 +54,9 @@ impl Subscriber {
         let request = PlanRequest { mode: ListMode::Stream, updates_only: false, depth: None, paths: vec![asked] };
         let plan = Arc::new(Plan::new(&request, &resolver(), &PlanRules::default()).ok()?);
         let engine = Engine::new(plan.clone(), schema().clone(), CAPABLE.clone(), &bench.newest(), bench.moment());
-        let encoder = Encoder::new(WIRE.clone(), encoding, PathForm::Elem, None, Grouping::PerBranch, message_bytes);
-        Some(Self { engine, encoder, plan, encoding, mode, told: BTreeMap::new(), syncs: 0 })
+        let encoder =
+            Encoder::new(WIRE.clone(), ValueForm::Leaf(form), PathForm::Elem, None, Grouping::PerBranch, message_bytes);
+        Some(Self { engine, encoder, plan, form, mode, told: BTreeMap::new(), syncs: 0 })
     }
 
     /// Reads one piece. A reader that does not `take` leaves its messages in the encoder, as a stalled one does.
@@ -124,7 +127,7 @@ impl Subscriber {
                 if self.mode != PathMode::OnChange || CAPABLE.contains(node) {
                     let steps = DataPath::new(at).child(node, None);
                     let path = raw(&encode_path(schema(), steps.steps(), PathForm::Elem));
-                    slice.insert(path.to_string(), typed_value(schema(), node, &leaf.value, self.encoding));
+                    slice.insert(path.to_string(), typed_value(schema(), node, &leaf.value, self.form));
                 }
             };
             Cursor::new().read(tree, pattern, &mut leaf, &mut || ControlFlow::Continue(()));

@@ -1,7 +1,7 @@
 //! Authentication and authorisation: who a caller is and what a caller may do.
 //!
-//! Invariant: users are read from a commit's tree each time, so that a change of configuration takes effect with the
-//! commit that makes it; nothing here keeps a user, a password or a verdict.
+//! Invariant: users are read from a commit's tree, so that a change of configuration takes effect with the commit that
+//! makes it; nothing here keeps a user, a password or a verdict.
 
 mod entry;
 mod guard;

@@ -92,7 +92,7 @@ impl EntryNodes {
             _ => Action::None,
         };
         let number = match entry.leaf(self.number)?.value {
-            Value::Uint(number) => u32::try_from(number).ok()?,
+            Value::Uint(number) => number,
             _ => return None,
         };
         Some(Entry { number, line: entry.leaf(self.line)?.value.as_text()?.into(), action })

@@ -181,7 +181,7 @@ fn reads_the_match_of_an_entry() {
         r#"configure card "one""#,
         concat!(
             "unknown: /configure/card[slot-number=one] - Invalid value 'one' for key 'slot-number': ",
-            "not an integer"
+            "expected a whole number, got the string \"one\""
         ),
     );
 }

@@ -20,7 +20,7 @@ pub struct Caller {
     /// The session it came on.
     pub session: Arc<Session>,
     /// What the user may do, as of the admission of this RPC.
-    pub rights: User,
+    pub rights: Arc<User>,
     user_changed: CancellationToken,
     log: SecurityLog,
     /// The line, until it is written.
@@ -30,7 +30,7 @@ pub struct Caller {
 /// What an accepted login gives to the RPC that came with it.
 #[derive(Debug)]
 pub(super) struct Login {
-    pub(super) rights: User,
+    pub(super) rights: Arc<User>,
     pub(super) user_changed: CancellationToken,
 }
 
@@ -61,7 +61,7 @@ impl Caller {
                 line.verdict = Some(Verdict::Unauthorized);
             }
         }
-        self.log.write(&line);
+        self.log.write(line);
     }
 
     fn take_line(&self) -> Option<Event> {
@@ -73,7 +73,7 @@ impl Drop for Caller {
     fn drop(&mut self) {
         if let Some(mut line) = self.take_line() {
             line.reason = "ended by the client before an answer".to_owned();
-            self.log.write(&line);
+            self.log.write(line);
         }
     }
 }

@@ -21,7 +21,8 @@ use super::credentials;
 use super::refusal::Refusal;
 use super::rpc::Rpc;
 use super::session::{Session, Sessions};
-use crate::aaa::{Authenticator, Credentials};
+use crate::aaa::local::User;
+use crate::aaa::{Authenticator, Credentials, Fingerprint};
 use crate::log::{Event, SecurityLog, Verdict};
 use crate::store::Store;
 use crate::time::Clock;
@@ -47,6 +48,15 @@ struct Admitted {
     caller: Arc<Caller>,
     channel: Channel,
     rpc: Rpc,
+}
+
+/// What a session was last accepted with, and what that user may do.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    fingerprint: Fingerprint,
+    rights: Arc<User>,
+    /// The configuration that `rights` was read from.
+    configurations: u64,
 }
 
 impl Admission {
@@ -76,7 +86,7 @@ impl Parts {
             }
             Err(refusal) => {
                 line.reason = refusal.to_string();
-                self.log.write(&line);
+                self.log.write(line);
                 Err(refusal)
             }
         }
@@ -108,28 +118,33 @@ impl Parts {
         let fingerprint = self.authenticator.fingerprint(credentials);
         let no_access = || Refusal::NoAccess { user: credentials.user.clone() };
         let mut accepted = session.login().lock().await;
-        let tree = self.store.newest().tree.clone();
-        let user = self.authenticator.user(&tree, &credentials.user);
-        if *accepted == Some(fingerprint) {
-            let rights = user.filter(|user| user.grpc_access).ok_or_else(no_access)?;
-            return Ok(Login { rights, user_changed: session.user_changed() });
+        let newest = self.store.newest();
+        let known = accepted.as_mut().filter(|accepted| accepted.fingerprint == fingerprint);
+        if let Some(known) = known {
+            if known.configurations != newest.configurations {
+                let rights = self.authenticator.user(&newest.tree, &credentials.user);
+                known.rights = Arc::new(rights.filter(|user| user.grpc_access).ok_or_else(no_access)?);
+                known.configurations = newest.configurations;
+            }
+            return Ok(Login { rights: known.rights.clone(), user_changed: session.user_changed() });
         }
-        let good = self.authenticator.check(&tree, credentials).await;
+        let user = self.authenticator.user(&newest.tree, &credentials.user);
+        let good = self.authenticator.check(&newest.tree, credentials).await;
         let mut line = self.line("authentication", session, path, &credentials.user);
         let rights = match user {
-            Some(user) if good && user.grpc_access => user,
+            Some(user) if good && user.grpc_access => Arc::new(user),
             // The session stays with the user it had, and so do its subscriptions (AUTH-020, AUTH-022).
             _ => {
                 let refusal = if good { no_access() } else { Refusal::Rejected };
                 line.reason = refusal.to_string();
-                self.log.write(&line);
+                self.log.write(line);
                 return Err(refusal);
             }
         };
         line.verdict = Some(Verdict::Authorized);
-        self.log.write(&line);
+        self.log.write(line);
         session.accepted(&credentials.user);
-        *accepted = Some(fingerprint);
+        *accepted = Some(Accepted { fingerprint, rights: rights.clone(), configurations: newest.configurations });
         // Taken under the lock of the login, so that it is cancelled by the next user whoever runs first.
         Ok(Login { rights, user_changed: session.user_changed() })
     }
@@ -180,26 +195,25 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         // The service that was polled ready is the one to call; its clone waits for the next request.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let parts = self.parts.clone();
         Box::pin(async move {
-            let admitted = match request.extensions().get::<Arc<Session>>().cloned() {
+            // The body of a request cannot be shared between threads, so it is set aside while the rest is looked at.
+            let (mut head, body) = request.into_parts();
+            let admitted = match head.extensions.get::<Arc<Session>>() {
                 None => Err(Refusal::NoSession),
-                // The body of a request cannot be shared between threads, so only the rest of it is lent.
-                Some(session) => {
-                    let (path, headers) = (request.uri().path().to_owned(), request.headers().clone());
-                    parts.admit(&session, &path, &headers).await
-                }
+                Some(session) => parts.admit(session, head.uri.path(), &head.headers).await,
             };
             let Admitted { caller, channel, rpc } = match admitted {
                 Ok(admitted) => admitted,
                 Err(refusal) => return Ok(refusal.status().into_http()),
             };
-            request.extensions_mut().insert(caller.clone());
+            head.extensions.insert(caller.clone());
             let user_changed = caller.user_changed();
+            let request = Request::from_parts(head, body);
             let answer = inner.call(request);
             let answer = if rpc.streams {
                 tokio::select! {

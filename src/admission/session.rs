@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Limits;
 use super::channel::ChannelState;
-use crate::aaa::Fingerprint;
+use super::layer::Accepted;
 use crate::log::{Event, SecurityLog, Verdict};
 use crate::time::{Clock, Timestamp};
 
@@ -45,7 +45,7 @@ pub struct Session {
     since: Instant,
     user: Mutex<User>,
     /// Held while credentials are checked, so that a burst of first RPCs asks once (AUTH-015).
-    login: tokio::sync::Mutex<Option<Fingerprint>>,
+    login: tokio::sync::Mutex<Option<Accepted>>,
     channels: Mutex<BTreeMap<u64, Arc<ChannelState>>>,
     rpcs: AtomicU64,
 }
@@ -134,7 +134,7 @@ impl Sessions {
         }
         open.seated.push(session.id);
         drop(open);
-        self.log.write(&self.event("session-open", session));
+        self.log.write(self.event("session-open", session));
         Ok(())
     }
 
@@ -152,7 +152,7 @@ impl Sessions {
         let was_seated = open.seated.len() < seats;
         drop(open);
         if was_seated {
-            self.log.write(&self.event("session-close", session));
+            self.log.write(self.event("session-close", session));
         }
     }
 
@@ -213,7 +213,7 @@ impl Session {
     }
 
     /// What was last accepted here, locked while somebody is being checked.
-    pub(super) fn login(&self) -> &tokio::sync::Mutex<Option<Fingerprint>> {
+    pub(super) fn login(&self) -> &tokio::sync::Mutex<Option<Accepted>> {
         &self.login
     }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
+use tower::util::MapRequestLayer;
 
 pub use error::StartError;
 
@@ -121,6 +122,7 @@ impl Agent {
             .max_decoding_message_size(self.message_bytes())
             .max_encoding_message_size(self.sessions.limits().get_response_bytes + REPLY_FRAME_BYTES);
         let serving = net::server(self.sessions.limits())
+            .layer(MapRequestLayer::new(net::in_kind))
             .layer(self.admission.clone())
             .add_service(service)
             .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
@@ -147,7 +149,10 @@ impl Agent {
         let schema = self.datastore.store.schema().clone();
         let capable = on_change(&schema);
         let limits = self.sessions.limits();
-        let release = self.config.lock().unwrap_or_else(PoisonError::into_inner).release.as_str().to_owned();
+        let (profile, release) = {
+            let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+            (config.profile.clone(), config.release.as_str().to_owned())
+        };
         Gnmi::new(gnmi::Parts {
             store: self.datastore.store.clone(),
             config: self.datastore.config.clone(),
@@ -162,6 +167,7 @@ impl Agent {
                 subscription_paths: limits.subscription_paths,
             },
             free_paths: Arc::new(Semaphore::new(limits.subscription_paths)),
+            profile,
             release,
             shutdown: shutdown.clone(),
         })

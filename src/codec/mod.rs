@@ -4,6 +4,7 @@
 //! [`Edit`](crate::store::Edit); what goes out is made from steps and values, on the streaming path without building
 //! one message object per leaf. Nothing here decides a gRPC status; errors carry what that decision needs.
 
+mod bundle;
 mod edit;
 mod json;
 mod names;
@@ -14,6 +15,7 @@ mod value;
 
 use std::sync::Arc;
 
+pub use bundle::{BundleSizes, Bundler, Bundling};
 pub use edit::{OperationId, SetError, SetErrorKind, SetOperation, decode_set};
 pub use json::{Filter, Shape, write_branch};
 pub use notification::{Encoder, Grouping, MESSAGE_BYTES_MAX};
@@ -73,20 +75,18 @@ pub enum LeafForm {
 }
 
 impl Encoding {
-    /// All that are offered, in the order of their numbers (CAP-008).
+    /// All there are, in the order of their numbers (CAP-008).
     pub const OFFERED: [Self; 3] = [Self::Json, Self::Proto, Self::JsonIetf];
 
-    /// The encoding a request asks for by number; an unset field is zero, which is JSON (GET-007).
-    pub fn from_pb(number: i32) -> Result<Self, EncodingError> {
-        match pb::Encoding::try_from(number) {
-            Ok(pb::Encoding::Json) => Ok(Self::Json),
-            Ok(pb::Encoding::JsonIetf) => Ok(Self::JsonIetf),
-            Ok(pb::Encoding::Proto) => Ok(Self::Proto),
-            Ok(other @ (pb::Encoding::Bytes | pb::Encoding::Ascii)) => {
-                Err(EncodingError { encoding: other.as_str_name().to_owned() })
-            }
-            Err(_) => Err(EncodingError { encoding: number.to_string() }),
-        }
+    /// The encoding a request asks for by number, one of those `offered`; an unset field is zero, which is JSON
+    /// (GET-007).
+    pub fn from_pb(number: i32, offered: &[Self]) -> Result<Self, EncodingError> {
+        let asked = pb::Encoding::try_from(number);
+        let found = offered.iter().copied().find(|encoding| asked == Ok(encoding.to_pb()));
+        found.ok_or_else(|| EncodingError {
+            encoding: asked.map_or_else(|_| number.to_string(), |asked| asked.as_str_name().to_owned()),
+            offered: alternatives(offered),
+        })
     }
 
     /// What its values look like.
@@ -108,12 +108,43 @@ impl Encoding {
     }
 }
 
+/// Names of encodings, as `JSON, PROTO or JSON_IETF`.
+fn alternatives(encodings: &[Encoding]) -> String {
+    let names: Vec<_> = encodings.iter().map(|encoding| encoding.to_pb().as_str_name()).collect();
+    match &*names {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        names => names.concat(),
+    }
+}
+
+/// The version of gNMI that values are sent by: the knob `proto-version` (C-34).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProtoVersion {
+    /// Version 0.8.0.
+    #[default]
+    Latest,
+    /// Version 0.7.0.
+    V070,
+}
+
+impl ProtoVersion {
+    /// The version as Capabilities tells it (CAP-002, C-05).
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Latest => "0.8.0",
+            Self::V070 => "0.7.0",
+        }
+    }
+}
+
 /// An encoding that is not offered (GET-008, ENC-003, ENC-004).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Encoding {encoding} is not supported, use JSON, PROTO or JSON_IETF")]
+#[error("Encoding {encoding} is not supported, use {offered}")]
 pub struct EncodingError {
     /// Its name, or its number when it has none.
     pub encoding: String,
+    /// Names of those that are offered.
+    pub offered: String,
 }
 
 #[cfg(test)]

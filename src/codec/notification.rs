@@ -23,17 +23,17 @@ use crate::value::Value;
 pub const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// `SubscribeResponse.update`, the field.
-const RESPONSE_UPDATE: Key = Key::sized(1);
+pub(super) const RESPONSE_UPDATE: Key = Key::sized(1);
 /// `SubscribeResponse.sync_response`, the field.
 const RESPONSE_SYNC: Key = Key::varint(3);
-const NOTIFICATION_TIMESTAMP: Key = Key::varint(1);
-const NOTIFICATION_PREFIX: Key = Key::sized(2);
-const NOTIFICATION_UPDATE: Key = Key::sized(4);
-const NOTIFICATION_DELETE: Key = Key::sized(5);
-const UPDATE_PATH: Key = Key::sized(1);
+pub(super) const NOTIFICATION_TIMESTAMP: Key = Key::varint(1);
+pub(super) const NOTIFICATION_PREFIX: Key = Key::sized(2);
+pub(super) const NOTIFICATION_UPDATE: Key = Key::sized(4);
+pub(super) const NOTIFICATION_DELETE: Key = Key::sized(5);
+pub(super) const UPDATE_PATH: Key = Key::sized(1);
 const UPDATE_VAL: Key = Key::sized(3);
 const UPDATE_DUPLICATES: Key = Key::varint(4);
-const PATH_TARGET: Key = Key::sized(4);
+pub(super) const PATH_TARGET: Key = Key::sized(4);
 
 /// How leaves are gathered into notifications.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub struct Encoder {
     wire: Arc<Wire>,
     values: ValueForm,
     form: PathForm,
+    /// Whether updates say how many values the reader missed.
+    tells_duplicates: bool,
     /// The field `target` of a prefix; empty when none was asked for.
     target: Vec<u8>,
     /// Steps and encoded elements of the one prefix of [`Grouping::Whole`].
@@ -117,6 +119,7 @@ impl Encoder {
             wire,
             values,
             form,
+            tells_duplicates: true,
             target: target_field,
             whole,
             message_bytes_max,
@@ -126,6 +129,16 @@ impl Encoder {
             open: None,
             taken_bytes: 0,
         }
+    }
+
+    /// Bytes above which a message is split.
+    pub fn message_bytes_max(&self) -> usize {
+        self.message_bytes_max
+    }
+
+    /// The same encoder for a release whose messages have no field `duplicates` (CAP-016).
+    pub fn without_duplicates(self) -> Self {
+        Self { tells_duplicates: false, ..self }
     }
 
     /// Writes the value of a leaf. `at` is the branch it stands in; `duplicates` counts values the reader missed
@@ -146,7 +159,7 @@ impl Encoder {
         }
         let start = self.out.len();
         let ValueForm::Leaf(leaf) = self.values;
-        let Self { wire, form, trail, out, whole, .. } = self;
+        let Self { wire, form, tells_duplicates, trail, out, whole, .. } = self;
         put_nested(out, NOTIFICATION_UPDATE, |out| {
             match whole {
                 None => wire.put_leaf_path(out, node, *form),
@@ -156,7 +169,7 @@ impl Encoder {
                 }),
             }
             put_nested(out, UPDATE_VAL, |out| value::put_typed(out, &wire.schema, node, value, leaf));
-            if duplicates > 0 {
+            if duplicates > 0 && *tells_duplicates {
                 put_varint(out, UPDATE_DUPLICATES, duplicates.into());
             }
         });

@@ -1,10 +1,12 @@
 //! Protobuf wire primitives, for messages that are spliced together rather than built as objects.
 //!
 //! Invariant: everything is appended, lengths are as short as they can be, so the bytes are those prost would write.
-//! Only what gNMI responses need is here; decoding is left to prost.
+//! Only what gNMI responses need is here. Decoding is left to prost, but for finding the fields of what was written here.
+
+use std::ops::Range;
 
 /// A key: field number and wire type. Every field of gNMI has a number below 16, so a key is one byte.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key(u8);
 
 impl Key {
@@ -114,6 +116,65 @@ fn varint_bytes(value: u64) -> ([u8; VARINT_MAX], usize) {
         bytes[9] = (value >> 63) as u8;
     }
     (bytes, width)
+}
+
+/// The fields of a message, one after the other, without looking into them.
+pub(super) struct Fields<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    end: usize,
+}
+
+/// A field, as places in the bytes it was found in.
+pub(super) struct Field {
+    pub(super) key: Key,
+    /// Key, length and content.
+    pub(super) whole: Range<usize>,
+    /// What a sized field holds; empty for others.
+    pub(super) content: Range<usize>,
+    /// What a varint field holds.
+    pub(super) number: u64,
+}
+
+/// Bytes that are no fields.
+#[derive(Debug)]
+pub(super) struct Malformed;
+
+impl<'a> Fields<'a> {
+    /// The fields of the message that stands in a part of `bytes`.
+    pub(super) fn new(bytes: &'a [u8], message: Range<usize>) -> Self {
+        Self { bytes, at: message.start, end: message.end.min(bytes.len()) }
+    }
+
+    fn read(&mut self) -> Result<Field, Malformed> {
+        let start = self.at;
+        let mut rest = self.bytes.get(start..self.end).ok_or(Malformed)?;
+        let key = Key(*rest.split_off_first().ok_or(Malformed)?);
+        let number = prost::decode_length_delimiter(&mut rest).map_err(|_| Malformed)?;
+        let content = self.end - rest.len();
+        let end = match key.0 & 7 {
+            0 => content,
+            2 if number <= rest.len() => content + number,
+            _ => return Err(Malformed),
+        };
+        self.at = end;
+        Ok(Field { key, whole: start..end, content: content..end, number: number as u64 })
+    }
+}
+
+impl Iterator for Fields<'_> {
+    type Item = Result<Field, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.end {
+            return None;
+        }
+        let field = self.read();
+        if field.is_err() {
+            self.at = self.end;
+        }
+        Some(field)
+    }
 }
 
 #[cfg(test)]

@@ -77,12 +77,12 @@ impl Kit {
 /// GET-007, GET-008, ENC-003, ENC-004: what is not offered is refused by name, never replaced by another.
 #[test]
 fn knows_the_encodings_it_offers() {
-    assert_eq!(Encoding::from_pb(0), Ok(Encoding::Json));
+    assert_eq!(Encoding::from_pb(0, &Encoding::OFFERED), Ok(Encoding::Json));
     for encoding in Encoding::OFFERED {
-        assert_eq!(Encoding::from_pb(encoding.to_pb().into()), Ok(encoding));
+        assert_eq!(Encoding::from_pb(encoding.to_pb().into(), &Encoding::OFFERED), Ok(encoding));
     }
     for (number, name) in [(1, "BYTES"), (3, "ASCII"), (45, "45"), (-1, "-1")] {
-        let error = Encoding::from_pb(number).unwrap_err().to_string();
+        let error = Encoding::from_pb(number, &Encoding::OFFERED).unwrap_err().to_string();
         assert_eq!(error, format!("Encoding {name} is not supported, use JSON, PROTO or JSON_IETF"));
     }
 }

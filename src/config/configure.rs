@@ -199,11 +199,12 @@ impl Walk<'_> {
     }
 
     fn key(&self, path: &DataPath, list: NodeId, line: usize, members: &[Member]) -> Result<ListKey, ConfigError> {
-        let value = |&leaf: &NodeId| {
-            let name = &self.schema.node(leaf).name;
-            match members.iter().find(|member| *bare(&member.name) == **name) {
-                Some(member) => self.value(&path.child(leaf, None), leaf, &member.item),
-                None => Err(self.refuse(path, line, &format!("an entry needs its key '{name}'"))),
+        let value = |&leaf: &NodeId| match members.iter().find(|member| self.schema.is_called(leaf, bare(&member.name)))
+        {
+            Some(member) => self.value(&path.child(leaf, None), leaf, &member.item),
+            None => {
+                let name = &self.schema.node(leaf).name;
+                Err(self.refuse(path, line, &format!("an entry needs its key '{name}'")))
             }
         };
         self.schema.node(list).keys().iter().map(value).collect()

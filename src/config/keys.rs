@@ -137,6 +137,21 @@ impl<'a> Keys<'a> {
         Ok(())
     }
 
+    /// Anything with a text form that need not be given.
+    pub(super) fn optional_text<T>(&mut self, key: &'static str, value: &mut Option<T>) -> Walked
+    where
+        T: FromStr<Err: Display> + Display,
+    {
+        let present = value.as_ref().map_or_else(String::new, |value| quoted(&value.to_string()));
+        let mut given = None;
+        self.optional(key, value.is_some(), |keys| match keys.turn(key, &present) {
+            None => Ok(()),
+            Some(item) => keys.parsed(key, item).map(|parsed| given = Some(parsed)),
+        })?;
+        *value = given.or(value.take());
+        Ok(())
+    }
+
     /// A port that need not be given.
     pub(super) fn optional_port(&mut self, key: &'static str, value: &mut Option<u16>) -> Walked {
         let mut given = value.map(usize::from).unwrap_or_default();

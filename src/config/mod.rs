@@ -17,7 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use configure::{ModelTables, edits};
-pub use settings::{Config, Linux, Listen, Platform, Release, ReleaseProfile, SecurityLogFile, Sim, Tls};
+pub use settings::{Config, Linux, Listen, Platform, Release, SecurityLogFile, Sim, Tls};
 
 use keys::Keys;
 

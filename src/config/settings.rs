@@ -3,6 +3,7 @@
 //! Invariant: [`visit`] names every setting once, with its key, its range and through the default already in it; reading
 //! and printing both go through it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -18,6 +19,7 @@ use crate::admission::{
 };
 use crate::log::{self, Format, Level};
 use crate::net::TlsVersion;
+use crate::profile::Profile;
 use crate::schema::Sources;
 
 /// Everything the file says, with defaults where it is silent.
@@ -25,8 +27,8 @@ use crate::schema::Sources;
 pub struct Config {
     /// Where saved configuration, generated certificates and logs are kept.
     pub data_dir: PathBuf,
-    /// Which release of the router is imitated.
-    pub release_profile: ReleaseProfile,
+    /// Which release of the router is imitated, with what the table `[gnmi]` changes of it.
+    pub profile: Profile,
     /// The release that is claimed wherever a release appears (C-06).
     pub release: Release,
     /// Where to listen.
@@ -119,8 +121,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: "/var/lib/ganymede".into(),
-            release_profile: ReleaseProfile::Latest,
-            release: Release("26.3.R1".to_owned()),
+            profile: Profile::LATEST,
+            release: Release(Profile::LATEST.release.to_owned()),
             listen: Listen { address: Ipv6Addr::UNSPECIFIED.into(), port: None },
             log: log::Settings { format: Format::Human, level: Level::Info },
             security_log: SecurityLogFile { path: None, bytes: 10 * 1024 * 1024, files: 5 },
@@ -158,8 +160,13 @@ impl Config {
 /// Walks all settings.
 pub(super) fn visit(config: &mut Config, keys: &mut Keys<'_>) -> Result<(), ConfigError> {
     keys.path("data-dir", &mut config.data_dir)?;
-    keys.text("release-profile", &mut config.release_profile)?;
+    let before = config.profile.name;
+    keys.text("release-profile", &mut config.profile)?;
+    if config.profile.name != before {
+        config.release = Release(config.profile.release.to_owned());
+    }
     keys.text("release", &mut config.release)?;
+    config.yang.naming = config.profile.naming;
     keys.table("listen", |keys| {
         keys.text("address", &mut config.listen.address)?;
         keys.optional_port("port", &mut config.listen.port)
@@ -172,6 +179,7 @@ pub(super) fn visit(config: &mut Config, keys: &mut Keys<'_>) -> Result<(), Conf
         keys.count("security-file-bytes", &mut file.bytes, 4096..=1024 * 1024 * 1024)?;
         keys.count("security-files", &mut file.files, 1..=100)
     })?;
+    keys.table("gnmi", |keys| gnmi(&mut config.profile, keys))?;
     keys.table("limits", |keys| limits(&mut config.limits, keys))?;
     keys.table("tls", |keys| tls(&mut config.tls, keys))?;
     keys.table("yang", |keys| {
@@ -199,6 +207,17 @@ pub(super) fn visit(config: &mut Config, keys: &mut Keys<'_>) -> Result<(), Conf
     })?;
     keys.raw("configure", &mut config.models.configure)?;
     keys.raw("models", &mut config.models.others)
+}
+
+/// Single facts of the profile.
+fn gnmi(profile: &mut Profile, keys: &mut Keys<'_>) -> Result<(), ConfigError> {
+    let mut version = profile.gnmi_version.take().map(GnmiVersion);
+    keys.optional_text("version", &mut version)?;
+    profile.gnmi_version = version.map(|GnmiVersion(text)| text);
+    keys.text("initial-sample", &mut profile.rules.first_sample)?;
+    keys.flag("sample-deletes", &mut profile.rules.sample_deletes)?;
+    keys.text("on-change-initial", &mut profile.rules.on_change_initial)?;
+    keys.text("get-missing", &mut profile.get_missing)
 }
 
 fn limits(limits: &mut Limits, keys: &mut Keys<'_>) -> Result<(), ConfigError> {
@@ -232,34 +251,29 @@ fn tls(tls: &mut Tls, keys: &mut Keys<'_>) -> Result<(), ConfigError> {
     }
 }
 
-/// Which release of the router is imitated (conformance list, section 1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReleaseProfile {
-    /// The newest one.
-    Latest,
-}
+/// The version of gNMI that is advertised.
+struct GnmiVersion(Cow<'static, str>);
 
-impl fmt::Display for ReleaseProfile {
+impl fmt::Display for GnmiVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Latest => f.write_str("latest"),
-        }
+        f.write_str(&self.0)
     }
 }
 
-impl FromStr for ReleaseProfile {
+impl FromStr for GnmiVersion {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "latest" => Ok(Self::Latest),
-            "15.0" | "16.0" => Err("this release profile is not yet available, only 'latest' is"),
-            _ => Err("the only release profile is 'latest'"),
+        let number = |part: &str| !part.is_empty() && part.chars().all(|symbol| symbol.is_ascii_digit());
+        if text.split('.').count() == 3 && text.split('.').all(number) {
+            Ok(Self(Cow::Owned(text.to_owned())))
+        } else {
+            Err("a version of gNMI reads major.minor.patch, for example 0.8.0")
         }
     }
 }
 
-/// A release in the form `major.minor.Rn` (C-06).
+/// A release in the form `major.minor.Rn`, which releases up to 16.0 write `major.minor.rn` (C-06).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release(String);
 
@@ -282,7 +296,11 @@ impl FromStr for Release {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let number = |part: &str| !part.is_empty() && part.chars().all(|symbol| symbol.is_ascii_digit());
         let good = match text.split('.').collect::<Vec<_>>()[..] {
-            [major, minor, last] => number(major) && number(minor) && last.strip_prefix('R').is_some_and(number),
+            [major, minor, last] => {
+                let old = major.parse::<u32>().is_ok_and(|major| major <= 16);
+                let last = last.strip_prefix('R').or_else(|| last.strip_prefix('r').filter(|_| old));
+                number(major) && number(minor) && last.is_some_and(number)
+            }
             _ => false,
         };
         if good { Ok(Self(text.to_owned())) } else { Err("a release reads major.minor.Rn, for example 26.3.R1") }

@@ -81,6 +81,30 @@ fn what_is_printed_reads_back() {
     }
 }
 
+/// A profile brings its facts and its release; single keys go before it, whatever their order in the file.
+#[test]
+fn a_profile_brings_its_facts() {
+    let profile = |text: &str| parse("a", text).unwrap();
+    let old = profile("release-profile = \"16.0\"");
+    assert_eq!((old.profile.name, old.release.as_str()), ("16.0", "16.0.r1"));
+    let printed = old.print();
+    for line in [
+        "release-profile = \"16.0\"",
+        "version = \"0.4.0\"",
+        "initial-sample = \"after-interval\"",
+        "sample-deletes = false",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line}\n{printed}");
+    }
+    assert_eq!(profile(&printed).print(), printed);
+    let text = "release = \"16.0.R4\"\nrelease-profile = \"16.0\"\n[gnmi]\nsample-deletes = true\nversion = \"0.4.1\"";
+    let changed = profile(text);
+    assert_eq!(changed.release.as_str(), "16.0.R4");
+    assert!(changed.profile.rules.sample_deletes);
+    assert_eq!(changed.profile.gnmi_version.as_deref(), Some("0.4.1"));
+    assert_eq!(profile("").profile, crate::profile::Profile::LATEST);
+}
+
 #[test]
 fn plain_passwords_are_not_printed() {
     let hash = crate::aaa::local::hash_password(b"secret").unwrap();
@@ -126,12 +150,20 @@ fn bad_files() {
     );
     check("[log]\nformat = true", "ganymede.toml:2: key 'log.format' must be a string, not a boolean");
     check(
-        "release-profile = \"16.0\"",
-        "ganymede.toml:1: key 'release-profile' = \"16.0\": this release profile is not yet available, only 'latest' is",
+        "release-profile = \"16.1\"",
+        "ganymede.toml:1: key 'release-profile' = \"16.1\": the release profiles are 15.0, 16.0 and latest",
     );
     check(
         "release = \"26.3.r1\"",
         "ganymede.toml:1: key 'release' = \"26.3.r1\": a release reads major.minor.Rn, for example 26.3.R1",
+    );
+    check(
+        "[gnmi]\nversion = \"0.8\"",
+        "ganymede.toml:2: key 'gnmi.version' = \"0.8\": a version of gNMI reads major.minor.patch, for example 0.8.0",
+    );
+    check(
+        "[gnmi]\ninitial-sample = \"soon\"",
+        "ganymede.toml:2: key 'gnmi.initial-sample' = \"soon\": must be immediate or after-interval",
     );
     check("[tls]\nkey = \"k\"", "ganymede.toml:2: key 'tls.key': needs tls.certificate beside it");
     check(

@@ -1,7 +1,7 @@
 //! The security log: one JSON line for each session, authentication and RPC (AUTH-025, AUTH-026, AUTH-039).
 //!
-//! Invariant: no line is lost silently. Lines go through a bounded queue to one writer thread; while the disk is so slow
-//! that the queue is full, the RPCs that want to write wait. A line that the disk refuses goes to the operational log.
+//! Invariant: no line is lost silently. Events go through a bounded queue to one writer thread, which makes the lines of
+//! them; while the disk is so slow that the queue is full, the RPCs that want to write wait. A line that the disk refuses goes to the operational log.
 //! The last handle ends the thread after it has written what is queued.
 
 use std::fs::{File, OpenOptions};
@@ -119,7 +119,7 @@ pub struct SecurityLog {
 #[derive(Debug)]
 struct Writer {
     /// None only while the last handle is being dropped.
-    queue: Option<SyncSender<String>>,
+    queue: Option<SyncSender<Event>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -142,17 +142,17 @@ impl SecurityLog {
     pub fn open(settings: &SecurityLogSettings) -> Result<Self, OpenError> {
         let failed = |source| OpenError { path: settings.path.clone(), source };
         let mut output = Output::open(settings.clone()).map_err(failed)?;
-        let (queue, lines) = sync_channel(QUEUE_LINES);
+        let (queue, events) = sync_channel(QUEUE_LINES);
         let thread = std::thread::Builder::new().name("security-log".to_owned());
-        let thread = thread.spawn(move || output.write_all(&lines)).map_err(failed)?;
+        let thread = thread.spawn(move || output.write_all(&events)).map_err(failed)?;
         Ok(Self { writer: Arc::new(Writer { queue: Some(queue), thread: Some(thread) }) })
     }
 
-    /// Queues a line; waits while the queue is full.
-    pub fn write(&self, event: &Event) {
+    /// Queues an event; waits while the queue is full.
+    pub fn write(&self, event: Event) {
         let Some(queue) = &self.writer.queue else { return };
-        if let Err(refused) = queue.send(event.line()) {
-            tracing::error!("security log writer is gone, line not written: {}", refused.0);
+        if let Err(refused) = queue.send(event) {
+            tracing::error!("security log writer is gone, line not written: {}", refused.0.line());
         }
     }
 }
@@ -183,11 +183,12 @@ impl Output {
 
     /// Writes lines until the last handle is gone. It looks at the queue only now and then: a thread that sleeps on the
     /// queue would have to be woken for each RPC, which costs the RPC more than all the rest of the line.
-    fn write_all(&mut self, lines: &Receiver<String>) {
-        while let Ok(first) = lines.recv() {
+    fn write_all(&mut self, events: &Receiver<Event>) {
+        while let Ok(first) = events.recv() {
             std::thread::sleep(WRITE_INTERVAL);
             let mut batch = String::new();
-            for line in std::iter::once(first).chain(lines.try_iter().take(QUEUE_LINES)) {
+            for event in std::iter::once(first).chain(events.try_iter().take(QUEUE_LINES)) {
+                let line = event.line();
                 let full = self.written + batch.len() > 0
                     && self.written.saturating_add(batch.len() + line.len() + 1) > self.settings.bytes;
                 if full {
@@ -275,7 +276,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log/security.log");
         let log = SecurityLog::open(&settings(path.clone())).unwrap();
-        log.write(&event("eve\n"));
+        log.write(event("eve\n"));
         drop(log);
         let text = std::fs::read_to_string(path).unwrap();
         assert!(
@@ -295,7 +296,7 @@ mod tests {
         let path = directory.path().join("security.log");
         let log = SecurityLog::open(&settings(path.clone())).unwrap();
         for _ in 0..20 {
-            log.write(&event("admin"));
+            log.write(event("admin"));
         }
         drop(log);
         let mut names: Vec<_> = directory.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -307,7 +308,7 @@ mod tests {
         }
         // Opened again, it goes on where it was.
         let before = std::fs::metadata(&path).unwrap().len();
-        SecurityLog::open(&settings(path.clone())).unwrap().write(&event("admin"));
+        SecurityLog::open(&settings(path.clone())).unwrap().write(event("admin"));
         assert_ne!(std::fs::metadata(&path).unwrap().len(), before);
     }
 }

@@ -3,12 +3,14 @@
 //! Invariant: a connection that comes out of [`Listener::incoming`] has shown that it speaks what the port speaks, and
 //! carries its session. What is said on it is not looked at here.
 
+mod compression;
 mod connection;
 mod listener;
 mod local;
 mod server;
 mod tls;
 
+pub use compression::in_kind;
 pub use connection::Connection;
 pub use listener::{BindError, Incoming, Keepalive, Listener, Transport};
 pub use local::local_addresses;

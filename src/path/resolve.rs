@@ -318,9 +318,8 @@ impl Walk<'_> {
             None => (None, &*elem.name),
         };
         let named = |id: NodeId| {
-            let node = schema.node(id);
-            (name == "*" || *node.name == *name || *node.name == *present_name(name))
-                && module.is_none_or(|module| *schema.module(node.module).name == *module)
+            (name == "*" || schema.is_called(id, name))
+                && module.is_none_or(|module| *schema.module(schema.node(id).module).name == *module)
         };
         for &child in children.iter().filter(|&&child| self.shown(child)) {
             if named(child)
@@ -365,8 +364,8 @@ impl Walk<'_> {
         let mut values: Vec<Option<Value>> = vec![None; names.len()];
         let mut open = names.len();
         for (key, text) in &elem.keys {
-            let wanted = self.key_name(id, key);
-            let Some(position) = names.iter().position(|&name| *schema.node(name).name == *wanted) else {
+            let local = key.split_once(':').map_or(&**key, |(_, name)| name);
+            let Some(position) = names.iter().position(|&name| schema.is_called(name, local)) else {
                 return if wildcard { Ok(None) } else { Err(self.unknown_key(id, key)) };
             };
             if text == "*" {
@@ -393,12 +392,6 @@ impl Walk<'_> {
                 })
             }
         }
-    }
-
-    /// Old releases call the key of the router list `router-instance` (C-13).
-    fn key_name<'k>(&self, list: NodeId, key: &'k str) -> &'k str {
-        let key = key.split_once(':').map_or(key, |(_, name)| name);
-        if key == "router-instance" && *self.resolver.schema.node(list).name == *"router" { "router-name" } else { key }
     }
 
     fn key_value(&self, leaf: NodeId, key: &str, text: &str) -> Result<Value, PathError> {
@@ -431,14 +424,6 @@ impl Walk<'_> {
         let name = elem.name.rsplit(':').next().unwrap_or_default();
         let hidden = position == 0 && schema.named(None, name).iter().any(|&id| !self.shown(id));
         if hidden { PathError::Disabled { path } } else { PathError::UnknownElement { path } }
-    }
-}
-
-/// What a node is called now that had another name in old releases, whose dialogues replay unchanged (C-13, PATH-002).
-fn present_name(name: &str) -> &str {
-    match name {
-        "lsp-egress-stats" => "lsp-egress",
-        name => name,
     }
 }
 

@@ -184,10 +184,11 @@ impl Links {
             }
             Some(known) if known.seen.link == link && known.seen.port_id == port_id => {}
             Some(known) => {
+                let before = known.seen.clone();
                 if known.seen.link.oper != link.oper {
                     known.seen.changed = Some(now);
                 }
-                let moved = known.seen.link.name != link.name || known.seen.port_id != port_id;
+                let moved = before.link.name != link.name || before.port_id != port_id;
                 known.seen.link = link;
                 known.seen.port_id = port_id;
                 if moved {
@@ -196,8 +197,10 @@ impl Links {
                     known.write_counters(&self.tables, batch);
                     known.write_ipv6(&self.tables, batch);
                     known.write_addresses(&self.schema, &self.tables, batch);
+                    known.write_facts(&self.tables, batch);
+                } else {
+                    known.update_facts(&self.tables, &before, batch);
                 }
-                known.write_facts(&self.tables, batch);
             }
         }
     }
@@ -292,6 +295,13 @@ impl Known {
     fn write_facts(&mut self, tables: &Tables, batch: &mut StateBatch) {
         for (kind, object) in &mut self.places.facts {
             tables.facts[*kind].write(object, &self.seen, batch);
+        }
+    }
+
+    /// Writes what follows from what differs from before.
+    fn update_facts(&mut self, tables: &Tables, before: &Seen, batch: &mut StateBatch) {
+        for (kind, object) in &mut self.places.facts {
+            tables.facts[*kind].update(object, Some(before), &self.seen, batch);
         }
     }
 

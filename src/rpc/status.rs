@@ -98,6 +98,16 @@ pub(super) fn disabled(service: &str, knob: &str) -> Status {
     minor(Code::Unimplemented, 2210, format_args!("{service} is disabled - {knob}"))
 }
 
+/// An RPC that the imitated release does not have (C-07).
+pub(super) fn unknown_rpc(rpc: &str, release: &str) -> Status {
+    minor(Code::Unimplemented, 2215, format_args!("{rpc} is not served under release-profile {release}"))
+}
+
+/// A mode of a subscription list that the imitated release does not have (SUB-020, C-22).
+pub(super) fn list_mode(mode: &str, release: &str) -> Status {
+    minor(Code::Unimplemented, 2215, format_args!("Mode {mode} is not served under release-profile {release}"))
+}
+
 /// An extension that changes what is asked, and that is not served.
 pub(super) fn extension(name: &str) -> Status {
     minor(Code::Unimplemented, 2211, format_args!("Extension {name} is not supported"))
@@ -113,6 +123,7 @@ pub(super) fn plan(error: &PlanError) -> Status {
     match error {
         PlanError::Path(error) => path(error),
         PlanError::Empty | PlanError::Duplicate { .. } => minor(Code::InvalidArgument, 2206, error),
+        PlanError::OnChange { .. } => minor(Code::InvalidArgument, 2205, error),
         PlanError::IntervalTooSmall { .. } => minor(Code::InvalidArgument, 2301, error),
     }
 }

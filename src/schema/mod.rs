@@ -10,6 +10,7 @@ mod constraints;
 mod libyang;
 mod load;
 mod pattern;
+mod renamed;
 mod set;
 mod types;
 
@@ -20,6 +21,7 @@ pub use constraints::{Constraint, ConstraintId, ConstraintKind, Constraints};
 pub use libyang::{Mirror, MirrorError};
 pub use load::{LoadError, Loaded, Sources, load};
 pub use pattern::TextPattern;
+pub use renamed::Naming;
 pub use set::NodeSet;
 pub use types::{Range, Type};
 
@@ -266,6 +268,23 @@ impl Schema {
 
     /// The children called `name`: usually one, more when modules augment the same name in.
     pub fn named(&self, parent: Option<NodeId>, name: &str) -> &[NodeId] {
+        match self.exactly_named(parent, name) {
+            [] => {
+                let around = parent.map(|parent| &*self.node(parent).name);
+                renamed::other_name(around, name).map_or(&[], |other| self.exactly_named(parent, other))
+            }
+            found => found,
+        }
+    }
+
+    /// Whether `name` is the name of a node or the one it had before.
+    pub fn is_called(&self, id: NodeId, name: &str) -> bool {
+        let node = self.node(id);
+        let other = || renamed::other_name(node.parent.map(|parent| &*self.node(parent).name), name);
+        *node.name == *name || other().is_some_and(|other| *node.name == *other)
+    }
+
+    fn exactly_named(&self, parent: Option<NodeId>, name: &str) -> &[NodeId] {
         let sorted = match parent {
             Some(parent) => &self.node(parent).by_name,
             None => &self.roots_by_name,

@@ -30,6 +30,8 @@ pub struct Commit {
     pub origin: Origin,
     /// How many commits so far took something away: when two commits agree here, nothing vanished between them.
     pub removals: u64,
+    /// How many commits so far changed configuration: when two commits agree here, they have the same.
+    pub configurations: u64,
     touched: Touched,
 }
 
@@ -42,8 +44,8 @@ pub enum Origin {
     State,
     /// A configuration commit with its number in the journal.
     Configuration {
-        /// Number of the commit, growing over restarts.
-        commit_id: u64,
+        /// Number of the commit, growing over restarts; none when it is not saved.
+        commit_id: Option<u64>,
     },
 }
 
@@ -98,7 +100,15 @@ pub struct Store {
 impl Store {
     /// A store that starts with this tree.
     pub fn new(schema: Arc<Schema>, tree: Tree, time: Timestamp) -> Self {
-        let first = Commit { generation: 0, time, tree, origin: Origin::Start, removals: 0, touched: Touched::Wide };
+        let first = Commit {
+            generation: 0,
+            time,
+            tree,
+            origin: Origin::Start,
+            removals: 0,
+            configurations: 0,
+            touched: Touched::Wide,
+        };
         Self { schema, newest: watch::Sender::new(Arc::new(first)), publishing: Mutex::new(()) }
     }
 
@@ -130,6 +140,7 @@ impl Store {
             generation: newest.generation + 1,
             time,
             tree,
+            configurations: newest.configurations + u64::from(matches!(origin, Origin::Configuration { .. })),
             origin,
             removals: newest.removals + u64::from(removes),
             touched: Touched::from_places(places),

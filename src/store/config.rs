@@ -2,7 +2,8 @@
 //!
 //! Invariant: a refused request is indistinguishable from none. Until the journal has the commit on disk nothing is
 //! visible, and once it has, nothing can fail any more (SET-005, SET-006, law of the crash). Commits are serialised; each
-//! sees the result of the one before (SET-044).
+//! sees the result of the one before (SET-044). Who commits may ask for a commit in memory only ([`Saving`]); the next
+//! one that is saved takes it to the disk as well, so what is on disk is always a configuration that was voted on.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,10 +13,13 @@ use super::edit::{self, Edit, EditError};
 use super::guard::{Change, Denied, Guard};
 use super::journal::{Fingerprint, Journal, JournalError, Record};
 use super::settle::settle;
+use super::state::without_state;
 use super::tree::Tree;
 use super::validate::{Validator, Violation};
+use crate::path::DataPath;
 use crate::schema::Schema;
 use crate::time::Timestamp;
+use crate::value::Value;
 
 /// Who makes a commit, kept with it for good.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +30,24 @@ pub struct Author {
     pub source: String,
     /// Session number, zero when there is no session.
     pub session: u64,
+}
+
+/// Whether a commit goes to the disk before it is visible.
+#[derive(Clone, Copy, Debug)]
+pub enum Saving<'a> {
+    /// It does, and whatever was not saved before it goes along.
+    Always,
+    /// It does unless the configuration it leads to has `false` at this leaf (SET-051).
+    UnlessOff(&'a DataPath),
+}
+
+impl Saving<'_> {
+    fn wanted(self, candidate: &Tree) -> bool {
+        match self {
+            Self::Always => true,
+            Self::UnlessOff(knob) => candidate.leaf(knob.steps()).is_none_or(|leaf| leaf.value != Value::Bool(false)),
+        }
+    }
 }
 
 /// Makes the candidate that `edits` on `start` lead to, settled and voted on, and its delta to `base`. The validator then
@@ -78,7 +100,7 @@ pub enum CommitError {
 pub struct Committed {
     /// The published commit; the newest one when the request changed nothing.
     pub commit: Arc<Commit>,
-    /// Its number in the journal; none when the request changed nothing (SET-045).
+    /// Its number in the journal; none when the request changed nothing (SET-045) or is not saved.
     pub commit_id: Option<u64>,
     /// What it changed.
     pub delta: Delta,
@@ -97,12 +119,14 @@ pub struct ConfigWriter {
 struct Turn {
     validator: Validator,
     journal: Journal,
+    /// The configuration on disk, while it is not the one that runs.
+    saved: Option<Tree>,
 }
 
 impl ConfigWriter {
     /// A writer to this store. `validator` has to hold the configuration the store starts with.
     pub fn new(store: Arc<Store>, validator: Validator, journal: Journal) -> Self {
-        Self { store, turn: Mutex::new(Turn { validator, journal }), guard: None }
+        Self { store, turn: Mutex::new(Turn { validator, journal, saved: None }), guard: None }
     }
 
     /// This writer with somebody to judge what authors may change. Without, everybody may change everything.
@@ -110,8 +134,20 @@ impl ConfigWriter {
         Self { guard: Some(guard), ..self }
     }
 
-    /// Applies all edits as one commit. Blocks for the disk, so asynchronous callers hand this to a blocking thread.
+    /// Applies all edits as one commit, on disk when this returns. Blocks for the disk, so asynchronous callers hand this to
+    /// a blocking thread.
     pub fn commit(&self, edits: &[Edit], author: &Author, now: Timestamp) -> Result<Committed, CommitError> {
+        self.commit_saving(edits, author, Saving::Always, now)
+    }
+
+    /// Applies all edits as one commit, on disk or not. Blocks.
+    pub fn commit_saving(
+        &self,
+        edits: &[Edit],
+        author: &Author,
+        saving: Saving<'_>,
+        now: Timestamp,
+    ) -> Result<Committed, CommitError> {
         let schema = self.store.schema();
         let mut turn = lock(&self.turn);
         let base = self.store.newest();
@@ -121,17 +157,17 @@ impl ConfigWriter {
             turn.validator.accept();
             return Ok(Committed { commit: base, commit_id: None, delta });
         }
-        let record = Record { time: now, author: author.clone() };
-        let commit_id = match turn.journal.append(&record, schema, &delta) {
-            Ok(commit_id) => commit_id,
-            Err(error) => {
-                turn.validator.reject();
-                return Err(error.into());
-            }
+        let commit_id = if saving.wanted(&candidate) {
+            let record = Record { time: now, author: author.clone() };
+            let appended = turn.save(schema, &record, &candidate, &delta);
+            Some(appended.inspect_err(|_| turn.validator.reject())?)
+        } else {
+            turn.part_from_disk(schema, &base.tree);
+            None
         };
         turn.validator.accept();
         let commit = self.publish(&base.tree, candidate, &delta, commit_id, now);
-        Ok(Committed { commit, commit_id: Some(commit_id), delta })
+        Ok(Committed { commit, commit_id, delta })
     }
 
     /// Applies the startup configuration of the file as one commit, and remembers that this version of it has been
@@ -159,10 +195,42 @@ impl ConfigWriter {
         Ok(candidate)
     }
 
-    fn publish(&self, base: &Tree, candidate: Tree, delta: &Delta, commit_id: u64, now: Timestamp) -> Arc<Commit> {
+    fn publish(
+        &self,
+        base: &Tree,
+        candidate: Tree,
+        delta: &Delta,
+        commit_id: Option<u64>,
+        now: Timestamp,
+    ) -> Arc<Commit> {
         self.store.publish(now, Origin::Configuration { commit_id }, |newest| {
             onto(self.store.schema(), base, newest, candidate, delta, now)
         })
+    }
+}
+
+impl Turn {
+    /// Takes a candidate to the disk: its own delta, or all that the disk has not got.
+    fn save(&mut self, schema: &Schema, record: &Record, candidate: &Tree, delta: &Delta) -> Result<u64, JournalError> {
+        let commit_id = match &self.saved {
+            None => self.journal.append(record, schema, delta)?,
+            Some(saved) => {
+                let all = Delta::between(schema, saved, &without_state(schema, candidate));
+                self.journal.append(record, schema, &all)?
+            }
+        };
+        if self.saved.take().is_some() {
+            tracing::info!(commit = commit_id, "configuration saved, with what had not been");
+        }
+        Ok(commit_id)
+    }
+
+    /// From here on the configuration that runs is not the one on disk, which is still that of `base`.
+    fn part_from_disk(&mut self, schema: &Schema, base: &Tree) {
+        if self.saved.is_none() {
+            self.saved = Some(without_state(schema, base));
+            tracing::warn!("configuration changed without being saved: a restart takes it back");
+        }
     }
 }
 

@@ -20,7 +20,7 @@ mod tree;
 mod validate;
 
 pub use commit::{Commit, Origin, Store};
-pub use config::{Author, CommitError, Committed, ConfigWriter, prepare};
+pub use config::{Author, CommitError, Committed, ConfigWriter, Saving, prepare};
 pub use delta::{Delta, DeltaItem, LeafChange};
 pub use diff::{Difference, diff};
 pub use edit::{Content, Edit, EditError};

@@ -123,7 +123,7 @@ fn set(
     if present.is_some() && !leaves.iter().any(differs) {
         return None;
     }
-    let touched = first_missing(tree, at);
+    let touched = if present.is_some() { at.clone() } else { first_missing(tree, at) };
     let branch = tree.branch_mut(schema, at.steps(), time);
     for (node, value) in leaves {
         let new = match branch.leaf(*node) {
@@ -150,6 +150,15 @@ fn remove(tree: &mut Tree, schema: &Schema, path: &DataPath, touched: &mut Vec<D
     for length in (1..path.steps().len()).rev() {
         touched.extend(remove_if_hollow(tree, schema, &DataPath::new(&path.steps()[..length])));
     }
+}
+
+/// The configuration of a tree. Shares with it all branches that hold no state.
+pub(super) fn without_state(schema: &Schema, tree: &Tree) -> Tree {
+    let mut configuration = tree.clone();
+    for child in tree.root().children() {
+        remove_state(&mut configuration, schema, &DataPath::root().child(child.node(), None), &mut Vec::new());
+    }
+    configuration
 }
 
 fn remove_state(tree: &mut Tree, schema: &Schema, path: &DataPath, touched: &mut Vec<DataPath>) {

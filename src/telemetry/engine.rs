@@ -10,7 +10,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::plan::{ListMode, PathMode, Plan};
+use super::plan::{ListMode, PathMode, PathPlan, Plan};
+use super::rules::{FirstSample, Initial};
 use super::sink::Sink;
 use crate::path::{Pattern, Step};
 use crate::schema::{NodeId, NodeSet, Schema};
@@ -69,6 +70,8 @@ struct Sampler {
     next: Instant,
     last: Arc<Commit>,
     heartbeat: Option<Heartbeat>,
+    /// Whether nothing of the path has been said yet, and the sync waits for it.
+    first: bool,
 }
 
 /// The on-change part of a path.
@@ -176,7 +179,8 @@ impl Engine {
             };
             if let Some(leaves) = leaves {
                 let next = after(now.instant, plan.sample_interval);
-                self.samplers.push(Sampler { path, leaves, next, last: newest.clone(), heartbeat: heartbeat() });
+                let (last, heartbeat, first) = (newest.clone(), heartbeat(), self.starts_late());
+                self.samplers.push(Sampler { path, leaves, next, last, heartbeat, first });
             }
             if plan.mode != PathMode::Sample {
                 self.watchers.push(Watcher { path, heartbeat: heartbeat() });
@@ -184,20 +188,39 @@ impl Engine {
         }
     }
 
+    /// Whether sampled leaves wait for their first interval (C-26).
+    fn starts_late(&self) -> bool {
+        let Plan { mode, updates_only, first_sample, .. } = *self.plan;
+        mode == ListMode::Stream && !updates_only && first_sample == FirstSample::AfterInterval
+    }
+
+    /// The leaves of a path that are told at the beginning; none when all of them are told later.
+    fn initial_leaves(&self, path: &PathPlan) -> Option<Leaves> {
+        match (self.plan.mode, path.mode) {
+            (ListMode::Once | ListMode::Poll, _) => Some(Leaves::All),
+            (ListMode::Stream, PathMode::OnChange) => match self.plan.on_change_initial {
+                Initial::Supported => Some(Leaves::OnChange),
+                Initial::All => Some(Leaves::All),
+            },
+            (ListMode::Stream, PathMode::TargetDefined) if self.starts_late() => Some(Leaves::OnChange),
+            (ListMode::Stream, PathMode::Sample) if self.starts_late() => None,
+            (ListMode::Stream, PathMode::TargetDefined | PathMode::Sample) => Some(Leaves::All),
+        }
+    }
+
     fn enqueue_initial(&mut self, newest: &Arc<Commit>, now: Moment) {
         if !self.plan.updates_only {
             for path in 0..self.plan.paths.len() {
-                let leaves = match (self.plan.mode, self.plan.paths[path].mode) {
-                    (ListMode::Stream, PathMode::OnChange) => Leaves::OnChange,
-                    _ => Leaves::All,
-                };
+                let Some(leaves) = self.initial_leaves(&self.plan.paths[path]) else { continue };
                 if self.plan.paths[path].repeats {
                     self.work.push_back(Work::Flush);
                 }
                 self.enqueue_values(path, leaves, newest, now);
             }
         }
-        self.work.push_back(Work::Sync);
+        if !self.samplers.iter().any(|sampler| sampler.first) {
+            self.work.push_back(Work::Sync);
+        }
     }
 
     fn enqueue_values(&mut self, path: usize, leaves: Leaves, commit: &Arc<Commit>, now: Moment) {
@@ -293,6 +316,7 @@ impl Engine {
 
     fn take_samples(&mut self, newest: &Arc<Commit>, now: Moment, sink: &mut impl Sink) {
         let mut samplers = std::mem::take(&mut self.samplers);
+        let mut began = false;
         for sampler in samplers.iter_mut().filter(|sampler| sampler.next <= now.instant) {
             let plan = &self.plan.paths[sampler.path];
             let missed = advance(&mut sampler.next, plan.sample_interval, now.instant);
@@ -306,8 +330,11 @@ impl Engine {
                 }
                 due
             });
-            let only_changed = plan.suppress_redundant && !beat_due;
-            if only_changed || newest.removals != last.removals {
+            let first = std::mem::take(&mut sampler.first);
+            began |= first;
+            let only_changed = plan.suppress_redundant && !beat_due && !first;
+            let removed = self.plan.sample_deletes && newest.removals != last.removals && !first;
+            if only_changed || removed {
                 self.write_sampled_changes(sampler, &last, newest, now, only_changed, sink);
             }
             if !only_changed {
@@ -316,6 +343,9 @@ impl Engine {
             self.work.push_back(Work::Flush);
         }
         self.samplers = samplers;
+        if began && !self.samplers.iter().any(|sampler| sampler.first) {
+            self.work.push_back(Work::Sync);
+        }
     }
 
     /// Writes deletes since the last sample, once (SMP-014), and with `values` the changed values too (SMP-010).
@@ -339,7 +369,7 @@ impl Engine {
                 Difference::Removed => {
                     let announced = at.last().is_some_and(|step| self.capable.contains(step.node));
                     // Under TARGET_DEFINED the on-change half has told of this one already.
-                    if sampler.leaves == Leaves::All || !announced {
+                    if self.plan.sample_deletes && (sampler.leaves == Leaves::All || !announced) {
                         sink.delete(at, now.wall);
                     }
                 }

@@ -6,10 +6,12 @@
 
 mod engine;
 mod plan;
+mod rules;
 mod sink;
 
 pub use engine::{Engine, Moment, Progress};
-pub use plan::{ListMode, PathMode, PathPlan, PathRequest, Plan, PlanError, PlanRequest, PlanRules};
+pub use plan::{ListMode, PathMode, PathPlan, PathRequest, Plan, PlanError, PlanRequest};
+pub use rules::{FirstSample, Initial, PlanRules};
 pub use sink::Sink;
 
 #[cfg(test)]

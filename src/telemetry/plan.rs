@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::rules::{FirstSample, Initial, PlanRules};
 use crate::path::{DataPath, KeyMatch, PathError, Pattern, RawPath, Resolver, Step};
 use crate::schema::Schema;
 
@@ -59,21 +60,6 @@ pub struct PlanRequest {
     pub paths: Vec<PathRequest>,
 }
 
-/// What the release profile lays down.
-#[derive(Clone, Copy, Debug)]
-pub struct PlanRules {
-    /// Smallest sample interval (C-32).
-    pub sample_interval_min: Duration,
-    /// Meaning of sample interval zero (C-25).
-    pub sample_interval_default: Duration,
-}
-
-impl Default for PlanRules {
-    fn default() -> Self {
-        Self { sample_interval_min: Duration::from_secs(1), sample_interval_default: Duration::from_secs(10) }
-    }
-}
-
 /// Why a subscription was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
@@ -87,6 +73,12 @@ pub enum PlanError {
     #[error("{path} - Path is given twice in one subscription list")]
     Duplicate {
         /// The path that both mean.
+        path: String,
+    },
+    /// A mode that the release does not have (OCH-025).
+    #[error("{path} - Subscription mode ON_CHANGE is not supported")]
+    OnChange {
+        /// The path.
         path: String,
     },
     /// Below the minimum (SMP-003).
@@ -110,6 +102,12 @@ pub struct Plan {
     pub updates_only: bool,
     /// Levels below each path.
     pub depth: Option<u32>,
+    /// When the sampled paths speak first.
+    pub first_sample: FirstSample,
+    /// Whether what went away is told at the next sample.
+    pub sample_deletes: bool,
+    /// Which leaves the initial values of an ON_CHANGE path hold.
+    pub on_change_initial: Initial,
     /// The paths, in the order asked.
     pub paths: Vec<PathPlan>,
 }
@@ -148,10 +146,18 @@ impl Plan {
                 };
                 return Err(PlanError::Duplicate { path });
             }
-            let samples = request.mode == ListMode::Stream && asked.mode != PathMode::OnChange;
+            let streams = request.mode == ListMode::Stream;
+            let mode = match asked.mode {
+                PathMode::TargetDefined if rules.target_defined_samples => PathMode::Sample,
+                PathMode::OnChange if streams && !rules.on_change => {
+                    return Err(PlanError::OnChange { path: asked.path.to_string() });
+                }
+                mode => mode,
+            };
+            let samples = streams && mode != PathMode::OnChange;
             paths.push(PathPlan {
                 patterns,
-                mode: asked.mode,
+                mode,
                 sample_interval: if samples { interval(asked, rules)? } else { rules.sample_interval_default },
                 suppress_redundant: asked.suppress_redundant,
                 repeats: false,
@@ -162,7 +168,15 @@ impl Plan {
         for (path, repeats) in repeats(resolver.schema, &paths).into_iter().enumerate() {
             paths[path].repeats = repeats;
         }
-        Ok(Self { mode: request.mode, updates_only: request.updates_only, depth: request.depth, paths })
+        Ok(Self {
+            mode: request.mode,
+            updates_only: request.updates_only,
+            depth: request.depth,
+            first_sample: rules.first_sample,
+            sample_deletes: rules.sample_deletes,
+            on_change_initial: rules.on_change_initial,
+            paths,
+        })
     }
 }
 

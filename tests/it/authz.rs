@@ -317,10 +317,7 @@ async fn a_get_shows_what_may_be_read() {
     // A name with wildcards asks for whatever there is.
     check(&two, "/configure/system/*", r#"/configure/system/location = "l""#).await;
     let root = get_text(&two.get(get(["/"])).await.unwrap()).remove(0);
-    assert!(
-        root.starts_with(r#"/ = {"configure":{"system":{"location":"l"}},"test":{"#) && !root.contains("state"),
-        "{root}"
-    );
+    assert!(root.contains(r#""configure":{"system":{"location":"l"}}"#) && !root.contains("state"), "{root}");
     // Leaf by leaf it is the same.
     let proto = ganymede::pb::gnmi::Encoding::Proto;
     let leaves = two.get(get(["/configure"]).encoding(proto)).await.unwrap();

@@ -80,6 +80,11 @@ impl Harness {
         Self::start_from(keys, "", "").await
     }
 
+    /// The same, as another release, with more TOML tables.
+    pub(crate) async fn start_as(release_profile: &str, tables: &str) -> Self {
+        Self::start_from(&format!("release-profile = {release_profile:?}"), "", tables).await
+    }
+
     /// The same, with more keys in the table `[yang]`.
     pub(crate) async fn start_yang(keys: &str) -> Self {
         Self::start_from("", keys, "").await
@@ -98,6 +103,13 @@ impl Harness {
         shutdown.disarm().cancel();
         task.await.unwrap();
         Self::serve(text, data).await
+    }
+
+    /// Ends the agent and starts another one on the same data directory, its first key replaced by `keys`.
+    pub(crate) async fn restart_as(mut self, keys: &str) -> Self {
+        let rest = self.text.split_once("\nrelease-profile = ").and_then(|(_, rest)| rest.split_once('\n'));
+        self.text = format!("data-dir = {:?}\n{keys}\n{}", self.data.path().to_str().unwrap(), rest.unwrap().1);
+        self.restart().await
     }
 
     async fn serve(text: String, data: TempDir) -> Self {

@@ -8,6 +8,7 @@ mod text;
 
 mod admission;
 mod authz;
+mod bundling;
 mod capabilities;
 mod door;
 mod encodings;
@@ -17,6 +18,9 @@ mod net;
 mod on_change;
 mod once;
 mod paths;
+mod profile_15_0;
+mod profile_16_0;
+mod profile_latest;
 mod replay;
 mod sample;
 mod set;

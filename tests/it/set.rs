@@ -9,7 +9,7 @@ use crate::request::*;
 use crate::text::*;
 
 /// Checks one leaf of the configuration; `-` when it is not there.
-async fn check_leaf(client: &Client, at: &str, expected: &str) {
+pub(crate) async fn check_leaf(client: &Client, at: &str, expected: &str) {
     let found = match client.get(get([at])).await {
         Ok(response) => get_text(&response).remove(0),
         Err(status) => {

@@ -5,6 +5,7 @@ use tonic::Code;
 
 use crate::harness::{Client, Harness};
 use crate::request::*;
+use crate::set::check_leaf;
 use crate::text::*;
 
 /// A refusal of the commit as a whole, after which everything is as before.
@@ -96,4 +97,31 @@ async fn takes_knobs_at_run_time() {
     client.apply(update("/configure/system/grpc/gnmi/admin-state", r#""disable""#)).await;
     let refused = client.get(get(["/configure/system/name"])).await;
     check_refused(refused, Code::Unimplemented, &["/configure/system/grpc/gnmi/admin-state"]);
+}
+
+/// SET-051: without auto-config-save a Set is gone after a restart, and the next one that is saved takes it along.
+#[tokio::test(flavor = "multi_thread")]
+async fn saves_unless_told_otherwise() {
+    let knob = "/configure/system/grpc/gnmi/auto-config-save";
+    let location = "/configure/system/location";
+    let harness = Harness::start().await;
+    let client = harness.client("admin").await;
+    client.apply(update(location, r#""saved""#)).await;
+    client.apply(update(knob, "false")).await;
+    client.apply(update(location, r#""in memory""#)).await;
+    client.apply(set().delete("/configure/system/name")).await;
+    check_leaf(&client, location, r#""in memory""#).await;
+    drop(client);
+    let harness = harness.restart().await;
+    let client = harness.client("admin").await;
+    check_leaf(&client, location, r#""saved""#).await;
+    check_leaf(&client, "/configure/system/name", r#""it""#).await;
+    check_leaf(&client, knob, "true").await;
+
+    client.apply(update(knob, "false")).await;
+    client.apply(update(location, r#""waits""#)).await;
+    client.apply(update(knob, "true")).await;
+    drop(client);
+    let harness = harness.restart().await;
+    check_leaf(&harness.client("admin").await, location, r#""waits""#).await;
 }

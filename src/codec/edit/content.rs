@@ -174,7 +174,7 @@ impl<'a> Decoder<'a> {
         let keys = schema.node(list).keys();
         let values = keys.iter().map(|&leaf| {
             let node = schema.node(leaf);
-            let local = |name: &str| name.split_once(':').map_or(name, |(_, local)| local) == &*node.name;
+            let local = |name: &str| schema.is_called(leaf, name.split_once(':').map_or(name, |(_, local)| local));
             match object.iter().find(|(name, _)| local(name)) {
                 None => Err(self.invalid(format!("Key '{}' of an entry is missing", node.name))),
                 Some((_, json)) => {

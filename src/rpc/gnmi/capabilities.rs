@@ -3,24 +3,23 @@
 use tonic::Status;
 
 use super::{Gnmi, extensions};
-use crate::codec::Encoding;
 use crate::pb::gnmi as pb;
 use crate::schema::Module;
-
-/// The version this server speaks (CAP-002, C-05).
-const GNMI_VERSION: &str = "0.8.0";
 
 impl Gnmi {
     /// Answers with the models that can be addressed now, the encodings and the version (CAP-001).
     pub(super) fn capabilities(&self, request: &pb::CapabilityRequest) -> Result<pb::CapabilityResponse, Status> {
         extensions::refuse_depth("Capabilities", &request.extension)?;
         let schema = self.parts.store.schema();
-        let views = self.views(&self.parts.store.newest().tree);
+        let tree = &self.parts.store.newest().tree;
+        let views = self.views(tree);
+        let profile = &self.parts.profile;
+        let version = profile.gnmi_version.as_deref();
         let models = schema.modules().iter().filter(|module| views.shows_module(module));
         Ok(pb::CapabilityResponse {
             supported_models: models.map(|module| self.model(module)).collect(),
-            supported_encodings: Encoding::OFFERED.iter().map(|encoding| encoding.to_pb().into()).collect(),
-            g_nmi_version: GNMI_VERSION.to_owned(),
+            supported_encodings: profile.encodings.iter().map(|encoding| encoding.to_pb().into()).collect(),
+            g_nmi_version: version.unwrap_or_else(|| self.parts.knobs.proto_version(tree).text()).to_owned(),
             extension: Vec::new(),
         })
     }

@@ -4,15 +4,16 @@ use std::ops::ControlFlow;
 
 use tonic::Status;
 
-use super::request::Paths;
+use super::request::{Paths, summary};
 use super::visible::Reader;
 use super::{Gnmi, extensions};
 use crate::admission::Caller;
-use crate::codec::{Encoding, Filter, LeafForm, PathForm, Shape, ValueForm, encode_path, typed_value, write_branch};
+use crate::codec::{Filter, LeafForm, PathForm, Shape, ValueForm, encode_path, typed_value, write_branch};
 use crate::path::{Pattern, RawPath, Resolver, Step};
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::get_request::DataType;
 use crate::pb::gnmi::typed_value::Value as Typed;
+use crate::profile::GetMissing;
 use crate::rpc::status;
 use crate::schema::{NodeId, Schema};
 use crate::store::{Cursor, Found, Leaf, Tree, instances};
@@ -20,12 +21,16 @@ use crate::store::{Cursor, Found, Leaf, Tree, instances};
 impl Gnmi {
     /// Answers a Get.
     pub(super) fn get(&self, request: &pb::GetRequest, caller: Option<&Caller>) -> Result<pb::GetResponse, Status> {
+        let profile = &self.parts.profile;
+        let paths = Paths::decode(request.prefix.as_ref(), &request.path.iter().collect::<Vec<_>>(), profile);
+        if let Some(caller) = caller {
+            let unread = |_: &_| summary(request.prefix.as_ref(), &request.path);
+            caller.about(paths.as_ref().map_or_else(unread, Paths::summary));
+        }
+        let Paths { absolute, form, target } = paths?;
         let depth = extensions::depth(&request.extension)?;
-        let encoding = Encoding::from_pb(request.encoding).map_err(|error| status::encoding(&error))?;
-        let values = encoding.form();
+        let values = self.values(request.encoding)?;
         let filter = filter(request.r#type)?;
-        let Paths { absolute, form, target } =
-            Paths::decode(request.prefix.as_ref(), &request.path.iter().collect::<Vec<_>>())?;
         let commit = self.parts.store.newest();
         let resolver = self.resolver(&commit.tree);
         let mut reply = Reply {
@@ -35,6 +40,7 @@ impl Gnmi {
             shape: Shape { ietf: values == ValueForm::Leaf(LeafForm::JsonIetf), filter, depth, views: resolver.views },
             values,
             form,
+            missing: profile.get_missing,
             room: self.parts.limits.get_response_bytes,
             limit: self.parts.limits.get_response_bytes,
             updates: Vec::new(),
@@ -69,6 +75,7 @@ struct Reply<'a> {
     shape: Shape,
     values: ValueForm,
     form: PathForm,
+    missing: GetMissing,
     /// Bytes of values that may still be added (GET-010).
     room: usize,
     limit: usize,
@@ -89,6 +96,7 @@ impl Reply<'_> {
         }
         // A wildcard that matches nothing is an answer, a place that does not exist is an error (GET-014, C-17).
         if self.updates.is_empty()
+            && self.missing == GetMissing::NotFound
             && let [pattern] = &*patterns
             && pattern.as_data_path().is_some_and(|path| !tree.exists(&path))
         {

@@ -4,6 +4,7 @@ mod capabilities;
 mod extensions;
 mod get;
 mod knobs;
+mod older;
 mod request;
 mod set;
 mod subscribe;
@@ -15,11 +16,13 @@ use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
 pub use knobs::Knobs;
+use older::Older;
 
 use crate::admission::Caller;
-use crate::codec::Wire;
+use crate::codec::{Encoding, ValueForm, Wire};
 use crate::path::{Resolver, Views};
 use crate::pb::gnmi as pb;
+use crate::profile::Profile;
 use crate::schema::NodeSet;
 use crate::store::{ConfigWriter, Store, Tree};
 use crate::time::Clock;
@@ -49,6 +52,8 @@ pub struct Parts {
     pub limits: Limits,
     /// A permit for each path that may still be subscribed to (LIM-005 to LIM-007).
     pub free_paths: Arc<Semaphore>,
+    /// What the imitated release does.
+    pub profile: Profile,
     /// Release string, which is also the version of the Nokia models (C-06).
     pub release: String,
     /// Ends every subscription when the daemon goes down.
@@ -75,11 +80,35 @@ impl Gnmi {
     }
 
     fn resolver(&self, tree: &Tree) -> Resolver<'_> {
-        Resolver { schema: self.parts.store.schema(), views: self.views(tree), name_wildcards: true }
+        Resolver {
+            schema: self.parts.store.schema(),
+            views: self.views(tree),
+            name_wildcards: self.parts.profile.name_wildcards,
+        }
     }
 
     fn views(&self, tree: &Tree) -> Views {
         self.parts.knobs.views(tree)
+    }
+
+    /// Refuses an RPC that the release does not have (C-07).
+    fn known(&self, rpc: &str) -> Result<(), Status> {
+        let Profile { name, unary_rpcs, .. } = self.parts.profile;
+        if unary_rpcs { Ok(()) } else { Err(super::status::unknown_rpc(rpc, name)) }
+    }
+
+    /// A request as the release reads it.
+    fn read<T: Older>(&self, mut request: T) -> T {
+        if !self.parts.profile.newer_fields {
+            request.forget_newer();
+        }
+        request
+    }
+
+    /// What values look like in the answer to a request that asks for this encoding.
+    fn values(&self, encoding: i32) -> Result<ValueForm, Status> {
+        let encoding = Encoding::from_pb(encoding, self.parts.profile.encodings);
+        encoding.map(Encoding::form).map_err(|error| super::status::encoding(&error))
     }
 
     /// Refuses every RPC while gNMI is administratively down (C-53).
@@ -98,23 +127,22 @@ impl crate::pb::GnmiService for Gnmi {
         &self,
         request: Request<pb::CapabilityRequest>,
     ) -> Result<Response<pb::CapabilityResponse>, Status> {
+        self.known("Capabilities")?;
         self.served()?;
-        self.capabilities(&request.into_inner()).map(Response::new)
+        self.capabilities(&self.read(request.into_inner())).map(Response::new)
     }
 
     async fn get(&self, request: Request<pb::GetRequest>) -> Result<Response<pb::GetResponse>, Status> {
+        self.known("Get")?;
         self.served()?;
         let caller = request.extensions().get::<Arc<Caller>>().cloned();
-        let request = request.into_inner();
-        if let Some(caller) = &caller {
-            caller.about(request::summary(request.prefix.as_ref(), &request.path));
-        }
-        self.get(&request, caller.as_deref()).map(Response::new)
+        self.get(&self.read(request.into_inner()), caller.as_deref()).map(Response::new)
     }
 
     async fn set(&self, request: Request<pb::SetRequest>) -> Result<Response<pb::SetResponse>, Status> {
+        self.known("Set")?;
         self.served()?;
-        self.set(request).await.map(Response::new)
+        self.set(request.map(|request| self.read(request))).await.map(Response::new)
     }
 
     type SubscribeStream = subscribe::Subscription;

@@ -54,7 +54,7 @@ impl Gnmi {
         // Hashing passwords and waiting for the disk both block.
         let committed = tokio::task::spawn_blocking(move || {
             aaa::seal(parts.store.schema(), &mut edits);
-            parts.config.commit(&edits, &author, now)
+            parts.config.commit_saving(&edits, &author, parts.knobs.saving(), now)
         });
         match committed.await {
             Ok(Ok(_)) => Ok(response),

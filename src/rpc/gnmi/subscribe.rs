@@ -13,13 +13,13 @@ use tonic::{Request, Status, Streaming};
 use super::request::{Paths, summary};
 use super::{Gnmi, extensions};
 use crate::admission::Caller;
-use crate::codec::{Encoded, Encoder, Encoding, Grouping};
+use crate::codec::{Encoded, Encoder, Grouping};
 use crate::feed::Feed;
 use crate::path::RawPath;
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::subscribe_request::Request as Kind;
 use crate::rpc::status;
-use crate::telemetry::{ListMode, PathMode, PathRequest, Plan, PlanRequest, PlanRules};
+use crate::telemetry::{ListMode, PathMode, PathRequest, Plan, PlanRequest};
 
 impl Gnmi {
     /// Accepts a subscription. Everything that can be wrong with it is answered before any data (SUB-047).
@@ -29,8 +29,9 @@ impl Gnmi {
     ) -> Result<Subscription, Status> {
         let caller = request.extensions().get::<Arc<Caller>>().cloned();
         let mut inbound = request.into_inner();
-        let first =
-            inbound.message().await?.ok_or_else(|| status::message_order("Stream ended without a subscription"))?;
+        let first = inbound.message().await?;
+        let first = first.ok_or_else(|| status::message_order("Stream ended without a subscription"))?;
+        let first = self.read(first);
         let Some(Kind::Subscribe(list)) = first.request else {
             return Err(status::message_order("No subscription exists yet: the first message must hold one"));
         };
@@ -42,7 +43,11 @@ impl Gnmi {
         let parts = &self.parts;
         let paths = self.paths_permit(plan.paths.len())?;
         let mode = plan.mode;
-        let feed = Feed::new(parts.store.clone(), Arc::new(plan), parts.capable.clone(), encoder, parts.clock.clone());
+        // A ONCE list has one notification as it is (C-21).
+        let bundles = parts.profile.bundling && mode != ListMode::Once;
+        let bundling = parts.knobs.bundling(&parts.store.newest().tree).filter(|_| bundles);
+        let (store, capable, clock) = (parts.store.clone(), parts.capable.clone(), parts.clock.clone());
+        let feed = Feed::new(store, Arc::new(plan), capable, encoder, bundling, clock);
         let shutdown = Box::pin(parts.shutdown.clone().cancelled_owned());
         let user_changed = caller.map(|caller| Box::pin(caller.user_changed().cancelled_owned()));
         Ok(Subscription { feed, inbound: Some(inbound), mode, shutdown, user_changed, ended: false, _paths: paths })
@@ -59,18 +64,22 @@ impl Gnmi {
     }
 
     fn plan(&self, list: &pb::SubscriptionList, depth: Option<u32>) -> Result<(Plan, Encoder), Status> {
-        let encoding = Encoding::from_pb(list.encoding).map_err(|error| status::encoding(&error))?;
+        let profile = &self.parts.profile;
+        let values = self.values(list.encoding)?;
         let mode = match pb::subscription_list::Mode::try_from(list.mode) {
             Ok(pb::subscription_list::Mode::Stream) => ListMode::Stream,
             Ok(pb::subscription_list::Mode::Once) => ListMode::Once,
             Ok(pb::subscription_list::Mode::Poll) => ListMode::Poll,
             Err(_) => return Err(status::mode(list.mode)),
         };
+        if !profile.list_modes.contains(&mode) {
+            return Err(status::list_mode(list.mode().as_str_name(), profile.name));
+        }
         let empty = pb::Path::default();
         let asked: Vec<&pb::Path> =
             list.subscription.iter().map(|asked| asked.path.as_ref().unwrap_or(&empty)).collect();
         // A list without subscriptions has no path at all, and the plan refuses it (SUB-003).
-        let paths = Paths::decode(list.prefix.as_ref(), &asked)?;
+        let paths = Paths::decode(list.prefix.as_ref(), &asked, profile)?;
         let each = list.subscription.iter().zip(paths.absolute);
         let request = PlanRequest {
             mode,
@@ -79,7 +88,7 @@ impl Gnmi {
             paths: each.map(|(asked, path)| path_request(asked, path, mode)).collect::<Result<_, Status>>()?,
         };
         let tree = &self.parts.store.newest().tree;
-        let plan = Plan::new(&request, &self.resolver(tree), &PlanRules::default());
+        let plan = Plan::new(&request, &self.resolver(tree), &profile.rules);
         let plan = plan.map_err(|error| status::plan(&error))?;
         let grouping = match mode {
             ListMode::Once => Grouping::Whole { prefix: plan.common_branch(self.parts.store.schema()) },
@@ -87,7 +96,8 @@ impl Gnmi {
         };
         let (wire, target) = (self.parts.wire.clone(), paths.target.as_deref());
         let message_bytes_max = self.parts.limits.subscribe_message_bytes;
-        Ok((plan, Encoder::new(wire, encoding.form(), paths.form, target, grouping, message_bytes_max)))
+        let encoder = Encoder::new(wire, values, paths.form, target, grouping, message_bytes_max);
+        Ok((plan, if profile.newer_fields { encoder } else { encoder.without_duplicates() }))
     }
 }
 

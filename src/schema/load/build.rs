@@ -8,15 +8,15 @@ use yang5::context::Context;
 
 use super::super::libyang::{self, NodeKind, SchemaModule, SchemaNode};
 use super::super::{
-    Case, CaseRef, Choice, Input, Kind, LeafInfo, LeafListInfo, ListInfo, Module, ModuleId, Node, NodeId, Rule, Schema,
-    Type,
+    Case, CaseRef, Choice, Input, Kind, LeafInfo, LeafListInfo, ListInfo, Module, ModuleId, Naming, Node, NodeId, Rule,
+    Schema, Type,
 };
 use super::LoadError;
 use super::types::{Names, Types};
 use crate::value::Value;
 
 /// Builds the arena of everything implemented in a context, and lists the compiled nodes by id.
-pub(super) fn schema(context: &Context) -> Result<(Schema, Vec<SchemaNode<'_>>), LoadError> {
+pub(super) fn schema(context: &Context, naming: Naming) -> Result<(Schema, Vec<SchemaNode<'_>>), LoadError> {
     let mut modules: Vec<_> = libyang::modules(context).collect();
     modules.sort_by_key(|module| module.name());
     let mut survey = Survey::default();
@@ -26,7 +26,7 @@ pub(super) fn schema(context: &Context) -> Result<(Schema, Vec<SchemaNode<'_>>),
             survey.visit(node, None, &[], &mut roots)?;
         }
     }
-    let schema = Builder::new(&survey, &modules)?.build(roots)?;
+    let schema = Builder::new(&survey, &modules, naming)?.build(roots)?;
     Ok((schema, survey.places.into_iter().map(|place| place.node).collect()))
 }
 
@@ -131,12 +131,14 @@ struct Builder<'a, 's> {
     survey: &'s Survey<'a>,
     modules: HashMap<&'a str, ModuleId>,
     table: Vec<Module>,
+    /// Which name the nodes go by that have two.
+    called: Naming,
     names: Names,
     types: Types<'a>,
 }
 
 impl<'a, 's> Builder<'a, 's> {
-    fn new(survey: &'s Survey<'a>, modules: &[SchemaModule<'a>]) -> Result<Self, LoadError> {
+    fn new(survey: &'s Survey<'a>, modules: &[SchemaModule<'a>], called: Naming) -> Result<Self, LoadError> {
         let mut names = Names::default();
         let mut ids = HashMap::new();
         for (index, module) in modules.iter().enumerate() {
@@ -147,7 +149,7 @@ impl<'a, 's> Builder<'a, 's> {
             ids.insert(module.name(), ModuleId(id));
         }
         let table = modules.iter().map(|module| describe(*module, &mut names)).collect();
-        Ok(Self { survey, modules: ids, table, names, types: Types::default() })
+        Ok(Self { survey, modules: ids, table, called, names, types: Types::default() })
     }
 
     fn build(mut self, roots: Vec<NodeId>) -> Result<Schema, LoadError> {
@@ -182,7 +184,7 @@ impl<'a, 's> Builder<'a, 's> {
         };
         Ok(Node {
             kind: self.kind(place)?,
-            name: self.names.intern(node.name()),
+            name: self.names.intern(self.name(place)),
             module,
             parent: place.parent,
             config: node.is_config(),
@@ -193,6 +195,11 @@ impl<'a, 's> Builder<'a, 's> {
             by_name: self.by_name(&place.children),
             units: node.units().map(|units| self.names.intern(units)),
         })
+    }
+
+    fn name(&self, place: &Place<'a>) -> &'a str {
+        let around = place.parent.and_then(|parent| self.survey.places.get(parent.index()));
+        self.called.of(around.map(|around| around.node.name()), place.node.name())
     }
 
     fn kind(&mut self, place: &Place<'a>) -> Result<Kind, LoadError> {
@@ -234,7 +241,7 @@ impl<'a, 's> Builder<'a, 's> {
 
     fn by_name(&self, ids: &[NodeId]) -> Box<[NodeId]> {
         let mut sorted: Box<[NodeId]> = ids.into();
-        sorted.sort_by_key(|id| (self.survey.places.get(id.index()).map(|place| place.node.name()), *id));
+        sorted.sort_by_key(|id| (self.survey.places.get(id.index()).map(|place| self.name(place)), *id));
         sorted
     }
 

@@ -17,7 +17,7 @@ pub(super) use library::Library;
 
 use super::libyang::{self, Compiled, Complaints};
 use super::pattern::PatternError;
-use super::{Schema, TypeError};
+use super::{Naming, Schema, TypeError};
 
 /// Where YANG modules come from and which are wanted.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +32,8 @@ pub struct Sources {
     pub features: BTreeMap<String, Vec<String>>,
     /// Whether the modules made for tests, which have a leaf of every type, are implemented too.
     pub test_modules: bool,
+    /// Which name the elements go by that have two.
+    pub naming: Naming,
 }
 
 /// A schema and what libyang keeps of it, which the validator needs.
@@ -108,7 +110,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, LoadError> {
     let wanted = library.wanted(sources)?;
     let modules: Vec<_> = wanted.iter().map(|name| (name.as_str(), features(sources, name))).collect();
     let context = libyang::open(&library, &modules).map_err(|complaints| refused(&library, &complaints))?;
-    let (schema, compiled) = Compiled::read(context, build::schema)?;
+    let (schema, compiled) = Compiled::read(context, |context| build::schema(context, sources.naming))?;
     Ok(Loaded { schema: Arc::new(schema), compiled: Arc::new(compiled) })
 }
 

@@ -244,6 +244,7 @@ fn features_and_deviations_count() {
             features: features.collect(),
             modules: modules.iter().map(|name| (*name).to_owned()).collect(),
             test_modules: false,
+            naming: Naming::Present,
         });
         let schema = loaded.unwrap_or_else(|error| panic!("{error}")).schema;
         ["x", "y", "z"].into_iter().filter(|name| schema.child(None, Some("a"), name).is_some()).collect::<String>()

@@ -7,11 +7,12 @@ use super::{Flat, NONE, at, differing, edited, flat, loaded, only, pattern, plac
 use crate::path::{DataPath, Pattern};
 use crate::schema::Kind;
 use crate::store::commit::{Commit, Origin, Store};
-use crate::store::config::onto;
+use crate::store::config::{Author, onto};
 use crate::store::delta::Delta;
 use crate::store::diff::{Difference, diff};
 use crate::store::edit::Edit;
-use crate::store::state::{StateBatch, StateWriter};
+use crate::store::journal::{Journal, Record};
+use crate::store::state::{StateBatch, StateWriter, without_state};
 use crate::store::tree::{Leaf, Tree};
 use crate::value::Value;
 
@@ -115,7 +116,7 @@ fn publish(store: &Store, ops: &[Op], time: i64, meanwhile: impl FnOnce()) -> (A
     let delta = Delta::between(schema(), &base.tree, &candidate);
     meanwhile();
     let before = store.newest();
-    let origin = Origin::Configuration { commit_id: 1 };
+    let origin = Origin::Configuration { commit_id: Some(1) };
     let commit =
         store.publish(at(time), origin, |newest| onto(schema(), &base.tree, newest, candidate, &delta, at(time)));
     (before, commit)
@@ -230,6 +231,40 @@ proptest! {
         prop_assert_eq!(differing(&only(&flat(&grafted), false), &only(&flat(&newest.tree), false)), NONE);
         prop_assert_eq!(differing(&configured(&grafted), &configured(&candidate)), NONE);
         prop_assert_eq!(rules(&grafted), rules(&candidate));
+    }
+}
+
+proptest! {
+    // Each case waits for the disk several times.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(60) })]
+
+    /// What is saved at last, after commits in memory only, is all of the configuration and nothing else (SET-051).
+    #[test]
+    fn saving_catches_up(before in ops(0..8), first in readings(), ops in ops(1..8), later in readings()) {
+        let dir = tempfile::TempDir::new().expect("a directory");
+        let (mut journal, _) = Journal::open(dir.path()).expect("a journal");
+        let record = Record { time: at(1), author: Author::default() };
+        let tree = edited(&Tree::default(), &edits(&before), at(1));
+        journal.append(&record, schema(), &Delta::between(schema(), &Tree::default(), &tree)).expect("an append");
+
+        let store = Arc::new(Store::new(loaded().schema.clone(), tree, at(1)));
+        let state = StateWriter::new(store.clone());
+        let saved = without_state(schema(), &state.commit(&batch(&first), at(2)).expect("only state").tree);
+        publish(&store, &ops, 3, || drop(state.commit(&batch(&later), at(3)).expect("only state")));
+        let running = store.newest().tree.clone();
+        let missed = Delta::between(schema(), &saved, &without_state(schema(), &running));
+        journal.append(&record, schema(), &missed).expect("an append");
+        drop(journal);
+
+        let (_, read) = Journal::open(dir.path()).expect("the journal");
+        let restored = read.restore(schema()).expect("configuration that fits");
+        let explicit = |tree: &Tree| {
+            let mut flat = configured(tree);
+            flat.retain(|_, item| !item.is_default);
+            flat
+        };
+        prop_assert_eq!(differing(&explicit(&restored), &explicit(&running)), NONE);
+        prop_assert_eq!(rules(&restored), rules(&running));
     }
 }
 

@@ -260,7 +260,7 @@ impl Comparison {
     /// Reads `key = current()/../other`, the one form of predicate that a leafref may have.
     fn new(schema: &Schema, referrer: &[NodeId], list: NodeId, predicate: &str) -> Option<Self> {
         let (key, other) = predicate.split_once('=')?;
-        let key = schema.node(list).keys().iter().position(|&id| *schema.node(id).name == *local(key))?;
+        let key = schema.node(list).keys().iter().position(|&id| schema.is_called(id, local(key)))?;
         let other = other.trim().strip_prefix("current")?.trim_start().strip_prefix('(')?.trim_start();
         let steps = split(other.strip_prefix(')')?);
         let ups = steps.iter().take_while(|step| **step == "..").count();

@@ -1,10 +1,11 @@
 //! A subscription as a stream of encoded messages: engine and encoder, woken by commits and deadlines.
 //!
 //! Invariant: nothing is made before the transport asks for it. At most one piece of encoded messages waits here
-//! (about 64 KiB, or one message of a ONCE reply), so a reader that stalls holds back only itself (SUB-042).
+//! (about 64 KiB, or one message of a ONCE reply or a bundle), so a reader that stalls holds back only itself (SUB-042).
 //! Dial-in hands this stream to the RPC; whoever opens a connection the other way may feed the same stream to it.
 
-use std::collections::VecDeque;
+mod outlet;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,18 +16,18 @@ use futures_util::Stream;
 use tokio::time::Sleep;
 use tokio_stream::wrappers::WatchStream;
 
-use crate::codec::{Encoded, Encoder};
+use crate::codec::{Bundling, Encoded, Encoder};
 use crate::schema::NodeSet;
 use crate::store::{Commit, Store};
 use crate::telemetry::{Engine, Moment, Plan, Progress};
 use crate::time::Clock;
+use outlet::Outlet;
 
 /// Encoded SubscribeResponse messages of one subscription. Ends by itself only after a ONCE list.
 #[derive(Debug)]
 pub struct Feed {
     engine: Engine,
-    encoder: Encoder,
-    ready: VecDeque<Encoded>,
+    outlet: Outlet,
     store: Arc<Store>,
     commits: WatchStream<Arc<Commit>>,
     deadline: Option<Instant>,
@@ -38,7 +39,14 @@ pub struct Feed {
 
 impl Feed {
     /// Starts a subscription at the newest commit.
-    pub fn new(store: Arc<Store>, plan: Arc<Plan>, capable: Arc<NodeSet>, encoder: Encoder, clock: Clock) -> Self {
+    pub fn new(
+        store: Arc<Store>,
+        plan: Arc<Plan>,
+        capable: Arc<NodeSet>,
+        encoder: Encoder,
+        bundling: Option<Bundling>,
+        clock: Clock,
+    ) -> Self {
         // The view is opened before the newest commit is read, so that no commit falls between (OCH-026).
         let commits = WatchStream::from_changes(store.watch());
         let newest = store.newest();
@@ -46,8 +54,7 @@ impl Feed {
         let sleep = Box::pin(tokio::time::sleep_until(tokio::time::Instant::now()));
         Self {
             engine,
-            encoder,
-            ready: VecDeque::new(),
+            outlet: Outlet::new(encoder, bundling),
             store,
             commits,
             deadline: None,
@@ -76,7 +83,8 @@ impl Feed {
                 wakeup = Wakeup::Now;
             }
         }
-        if let Some(next) = self.engine.next_deadline() {
+        let next = [self.engine.next_deadline(), self.outlet.deadline()].into_iter().flatten().min();
+        if let Some(next) = next {
             if self.deadline != Some(next) {
                 self.deadline = Some(next);
                 self.sleep.as_mut().reset(next.into());
@@ -102,34 +110,36 @@ impl Stream for Feed {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Encoded>> {
         let this = &mut *self;
         loop {
-            if let Some(message) = this.ready.pop_front() {
+            if let Some(message) = this.outlet.pop() {
                 return Poll::Ready(Some(message));
             }
             if this.done {
                 return Poll::Ready(None);
             }
-            let newest = this.store.newest();
-            match this.engine.poll(&newest, moment(&this.clock), &mut this.encoder) {
-                Progress::More => {
-                    this.ready.extend(this.encoder.take());
-                    if this.ready.is_empty() {
-                        this.idle = false;
-                        // The message is still growing. Others get their turn before the next piece.
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
+            let now = moment(&this.clock);
+            let progress = this.engine.poll(&this.store.newest(), now, &mut this.outlet.encoder);
+            this.outlet.fill(now.instant);
+            this.outlet.release(now.instant);
+            match progress {
+                // The message is still growing. Others get their turn before the next piece.
+                Progress::More if this.outlet.is_empty() => {
+                    this.idle = false;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
-                Progress::Done => this.done = true,
+                Progress::More => {}
+                Progress::Done => {
+                    this.outlet.close();
+                    this.done = true;
+                }
                 // A commit or deadline that came while the engine ran is work at once, not a reason to sleep.
                 Progress::Idle => {
-                    this.ready.extend(this.encoder.take());
-                    if this.ready.is_empty() && this.wait(cx) == Wakeup::None {
+                    if this.outlet.is_empty() && this.wait(cx) == Wakeup::None {
                         this.idle = true;
                         return Poll::Pending;
                     }
                 }
             }
-            this.ready.extend(this.encoder.take());
         }
     }
 }
