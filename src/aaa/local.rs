@@ -114,6 +114,11 @@ impl Users {
         })
     }
 
+    /// What is closed to everybody without the right to lawful intercept.
+    pub fn closed(&self, tree: &Tree) -> Arc<Rights> {
+        self.profiles.closed(tree)
+    }
+
     /// The user of this name in a tree.
     pub fn lookup(&self, tree: &Tree, name: &str) -> Option<User> {
         let users = tree.branch(self.above_users.steps())?.list(self.user)?;

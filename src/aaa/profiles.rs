@@ -50,24 +50,35 @@ impl Profiles {
         Some(Self { schema: schema.clone(), above, list, nodes, kept: Mutex::default() })
     }
 
+    /// What is closed to everybody without the right to lawful intercept.
+    pub(super) fn closed(&self, tree: &Tree) -> Arc<Rights> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        self.current(&mut kept, tree).but_intercept.clone()
+    }
+
     /// What a user gets who belongs to these profiles. Names without a profile are left out.
     pub(super) fn granted(&self, tree: &Tree, members: &[Value], li: bool) -> Granted {
-        let of = tree.branch(self.above.steps());
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = kept.as_ref().is_some_and(|kept| match (&kept.of, of) {
-            (Some(kept), Some(of)) => Arc::ptr_eq(kept, of),
-            (None, None) => true,
-            _ => false,
-        });
-        let kept = match &mut *kept {
-            Some(kept) if same => kept,
-            stale => stale.insert(self.begin(of)),
-        };
+        let kept = self.current(&mut kept, tree);
         let profiles: Vec<_> = members.iter().filter_map(|name| self.profile(kept, name.as_text()?)).collect();
         let closed: &[Pattern] = if li { &[] } else { &kept.intercept };
         let known = kept.rights.entry((members.into(), li));
         let rights = known.or_insert_with(|| Arc::new(Rights::of_profiles(&self.schema, &profiles, closed))).clone();
         Granted { profiles, rights, closed: (!li).then(|| kept.but_intercept.clone()) }
+    }
+
+    /// What was made from the profiles of this tree, begun anew where it is of others.
+    fn current<'k>(&self, kept: &'k mut Option<Kept>, tree: &Tree) -> &'k mut Kept {
+        let of = tree.branch(self.above.steps());
+        let same = kept.as_ref().is_some_and(|kept| match (&kept.of, of) {
+            (Some(kept), Some(of)) => Arc::ptr_eq(kept, of),
+            (None, None) => true,
+            _ => false,
+        });
+        if !same {
+            *kept = None;
+        }
+        kept.get_or_insert_with(|| self.begin(of))
     }
 
     fn begin(&self, of: Option<&Arc<Branch>>) -> Kept {

@@ -16,7 +16,7 @@ use crate::schema::{NodeId, Schema};
 /// The rights of one user.
 #[derive(Debug)]
 pub struct Rights {
-    rules: AccessRules,
+    rules: Arc<AccessRules>,
     /// By rule, who made it.
     origins: Box<[Origin]>,
     may_write: bool,
@@ -89,7 +89,7 @@ impl Rights {
     }
 
     /// The rules, for those who ask about many places.
-    pub fn rules(&self) -> &AccessRules {
+    pub fn rules(&self) -> &Arc<AccessRules> {
         &self.rules
     }
 
@@ -160,7 +160,7 @@ impl Making {
         Rights {
             may_write: rules.may_hold(schema, &[], Access::Write),
             everything: rules.uniform(None) == Some(Access::Write),
-            rules,
+            rules: Arc::new(rules),
             origins: self.origins.into(),
         }
     }

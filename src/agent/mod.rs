@@ -158,6 +158,7 @@ impl Agent {
             config: self.datastore.config.clone(),
             wire: Arc::new(Wire::new(schema.clone())),
             capable: Arc::new(capable),
+            users: self.datastore.users.clone(),
             knobs: Knobs::new(&schema),
             clock: self.clock.clone(),
             limits: gnmi::Limits {

@@ -4,7 +4,7 @@
 //! laid out over the schema when they are made, so that a verdict is one look-up for most nodes and a comparison of keys
 //! for the few whose rules name list entries. Whose rules they are is not known here.
 
-use super::{KeyMatch, ListKey, Pattern, Step};
+use super::{KeyMatch, Pattern, Step};
 use crate::schema::{NodeId, NodeSet, Schema};
 
 /// What may be done with a place; each includes the one before.
@@ -116,18 +116,32 @@ impl AccessRules {
     /// Whether something at or below a place may have this access. A list without a key stands for all of its entries.
     pub fn may_hold(&self, schema: &Schema, place: &[Step], access: Access) -> bool {
         let node = place.last().map(|step| step.node);
-        let deciding = |node: Option<NodeId>| self.classes.get(self.class(node) as usize).into_iter().flatten();
+        let mut decided = u32::MAX;
+        for &index in self.deciding(node) {
+            let Some(rule) = self.rules.get(index as usize) else { continue };
+            match rule.covers(place) {
+                Covers::No => {}
+                Covers::Some | Covers::All if rule.access >= access => return true,
+                Covers::Some => {}
+                Covers::All => {
+                    decided = index;
+                    break;
+                }
+            }
+        }
+        // What ends below counts before the rule that decides about all of the place, or never.
         let below = |end: NodeId| node.is_none_or(|node| schema.contains(node, end));
-        let reaches = |index: u32| {
-            let Some(rule) = self.rules.get(index as usize).filter(|rule| rule.access >= access) else { return false };
-            let fits = |key: Option<&ListKey>, keys: &KeyMatch| key.is_none() || keys.matches(key);
-            rule.keys.iter().all(|(depth, keys)| fits(place.get(*depth).and_then(|step| step.key.as_ref()), keys))
-        };
-        deciding(node).any(|&index| reaches(index))
-            || (0..).zip(&self.rules).any(|(index, rule)| {
-                let counts = || deciding(rule.node).any(|&deciding| deciding == index);
-                rule.node.is_some_and(below) && reaches(index) && counts()
-            })
+        (0..decided).zip(&self.rules).any(|(index, rule)| {
+            rule.access >= access
+                && rule.node.is_some_and(below)
+                && rule.covers(place) != Covers::No
+                && self.deciding(rule.node).contains(&index)
+        })
+    }
+
+    /// The rules that may decide about the places at a node.
+    fn deciding(&self, node: Option<NodeId>) -> &[u32] {
+        self.classes.get(self.class(node) as usize).map_or(&[], |class| class)
     }
 
     fn class(&self, node: Option<NodeId>) -> u32 {
@@ -136,8 +150,7 @@ impl AccessRules {
 
     fn verdict(&self, class: u32, at: &[Step], last: Option<&Step>) -> (Access, Option<usize>) {
         let key = |depth: usize| if depth == at.len() { last?.key.as_ref() } else { at.get(depth)?.key.as_ref() };
-        let rules = self.classes.get(class as usize).into_iter().flatten();
-        for &index in rules {
+        for &index in self.classes.get(class as usize).into_iter().flatten() {
             if let Some(rule) = self.rules.get(index as usize)
                 && rule.keys.iter().all(|(depth, keys)| keys.matches(key(*depth)))
             {
@@ -157,6 +170,28 @@ impl Laid {
             access: rule.access,
             keys: fixed.map(|(depth, step)| (depth, step.keys.clone())).collect(),
         }
+    }
+}
+
+/// How much of the entries that a place stands for the keys of a rule mean.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Covers {
+    No,
+    Some,
+    All,
+}
+
+impl Laid {
+    fn covers(&self, place: &[Step]) -> Covers {
+        let mut covers = Covers::All;
+        for (depth, keys) in &self.keys {
+            match place.get(*depth).and_then(|step| step.key.as_ref()) {
+                None => covers = Covers::Some,
+                key if keys.matches(key) => {}
+                Some(_) => return Covers::No,
+            }
+        }
+        covers
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tonic::Code;
 
-use crate::harness::{Client, Harness};
+use crate::harness::{Client, Harness, eventually};
 use crate::request::*;
 use crate::text::*;
 
@@ -12,6 +12,9 @@ const OUTPUT: &str = "/configure/system/security/aaa/management-interface/output
 
 /// Profiles and users; the password of each is its name.
 const TABLES: &str = r#"
+[platform.sim]
+ports = 1
+
 [[configure.system.security.aaa.local-profiles.profile]]
 user-profile-name = "operators"
 default-action = "permit-all"
@@ -343,4 +346,99 @@ async fn md_interfaces_says_whether_profiles_limit_a_get() {
         &operator.get(get(["/configure/system/security/user-params/local-user/user[user-name=tap]"])).await.unwrap(),
     );
     assert!(user[0].contains("ftp") && !user[0].contains(r#""li""#), "{user:?}");
+}
+
+/// The paths of what a ONCE list brings.
+async fn shown<const N: usize>(client: &Client, paths: [&str; N]) -> String {
+    client.subscribe(once(paths)).await.round().await.join("; ")
+}
+
+/// AUTH-029, AUTH-030: by default a subscription shows everything to everybody, except lawful intercept.
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry_shows_all_but_lawful_intercept() {
+    let harness = start().await;
+    let (admin, operator, tap) =
+        (harness.client("admin").await, harness.client("operator").await, harness.client("tap").await);
+    let li = "user[user-name=tap]/access/li";
+    let seen = shown(&operator, ["/configure/system/security", "/state/port"]).await;
+    assert!(
+        seen.contains("attempts/count = 3") && seen.contains("access/ftp") && seen.contains("/state/port["),
+        "{seen}"
+    );
+    assert!(!seen.contains(li) && !seen.contains("/access/li") && !seen.contains("=intercept]"), "{seen}");
+    assert!(!shown(&admin, [SECURITY]).await.contains("/access/li"));
+    let seen = shown(&tap, [SECURITY]).await;
+    assert!(seen.contains("user[user-name=tap]/access/li = true") && seen.contains("intercept]/li = true"), "{seen}");
+    assert_eq!(
+        shown(&admin, ["/configure/system/security/user-params/local-user/user[user-name=*]/access/li"]).await,
+        "sync; end"
+    );
+    // Nor are changes of it told.
+    let mut watching = operator.subscribe(on_change([USERS])).await;
+    watching.round().await;
+    tap.apply(update(&format!("{USERS}[user-name=admin]/access/li"), "true")).await;
+    tap.apply(update(&format!("{USERS}[user-name=admin]/access/ftp"), "true")).await;
+    assert_eq!(watching.next().await, format!("{USERS}[user-name=admin]/access/ftp = true"));
+}
+
+/// AUTH-031, AUTH-032: the knob lets profiles limit the stream, of one that runs too; what is closed is missing from it, and
+/// nothing else happens.
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry_data_says_whether_profiles_limit_a_stream() {
+    let harness = start().await;
+    let (admin, operator, two) =
+        (harness.client("admin").await, harness.client("operator").await, harness.client("two").await);
+    let knob = format!("{OUTPUT}/telemetry-data");
+    let count = "/configure/system/security/user-params/attempts/count";
+    let mut watching = operator.subscribe(on_change(["/configure/system"])).await;
+    assert!(watching.round().await.join("; ").contains(&format!("{count} = 3")));
+    let read = admin
+        .get(get(["/configure/system/security/aaa/management-interface/output-authorization/telemetry-data"]))
+        .await;
+    assert_eq!(get_text(&read.unwrap()), [format!("{knob} = false")]);
+    admin.apply(update(&knob, "true")).await;
+    admin.apply(update(count, "5")).await;
+    admin.apply(update("/configure/system/location", r#""l""#)).await;
+    assert_eq!(watching.next().await, "/configure/system/location = \"l\"");
+    admin
+        .apply(
+            set().delete("/configure/system/security/user-params/attempts/count").delete("/configure/system/location"),
+        )
+        .await;
+    assert_eq!(watching.next().await, "delete /configure/system/location");
+    let seen = shown(&operator, ["/configure/system"]).await;
+    assert!(seen.contains("/configure/system/grpc/admin-state = ") && !seen.contains("security"), "{seen}");
+    assert_eq!(shown(&operator, [SECURITY]).await, "sync; end");
+    // An entry, as its key says, and a leaf of it.
+    admin
+        .apply(update("/test/b", r#"[{"key1":"x","key2":"y","value":"1"},{"key1":"w","key2":"z","value":"2"}]"#))
+        .await;
+    let expected = r#"/test/b[key1=w][key2=z]/value = "2"; /test/b[key1=x][key2=y]/key1 = "x"; /test/b[key1=x][key2=y]/key2 = "y"; /test/b[key1=x][key2=y]/value = "1"; sync; end"#;
+    assert_eq!(shown(&two, ["/test/b"]).await, expected);
+    let mut sampled = two.subscribe(stream([sample("/test/b", 1000)])).await;
+    sampled.round().await;
+    let third = sampled.next().await;
+    assert!(third.contains("value") && !third.contains("[key1=w][key2=z]/key"), "{third}");
+    admin.apply(update(&knob, "false")).await;
+    assert!(shown(&operator, [SECURITY]).await.contains(&format!("{count} = 3")));
+}
+
+/// AUTH-033: a stream asks once who its reader is, however much it says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_authenticated_once() {
+    let harness = start().await;
+    let (admin, operator) = (harness.client("admin").await, harness.client("operator").await);
+    let mut watching = operator.subscribe(on_change(["/test/types/uint32"])).await;
+    watching.round().await;
+    for number in 0..20 {
+        admin.apply(update("/test/types/uint32", &number.to_string())).await;
+        assert_eq!(watching.next().await, format!("/test/types/uint32 = {number}"));
+    }
+    drop((watching, operator));
+    let lines = |event: &str| {
+        let (event, user) = (format!(r#""event":"{event}""#), r#""user":"operator""#);
+        harness.security_log().lines().filter(|line| line.contains(&event) && line.contains(user)).count()
+    };
+    eventually(1, async || lines("session-close")).await;
+    assert_eq!(lines("authentication"), 1);
 }

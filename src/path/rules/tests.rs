@@ -84,6 +84,12 @@ proptest! {
             }
             let promised = expected.0 == Access::None || laid.may_hold(&SCHEMA, place.steps(), expected.0);
             prop_assert!(promised, "{}", text);
+            if place.node().is_some_and(|node| SCHEMA.node(node).is_terminal()) {
+                for access in [Access::Read, Access::Write] {
+                    let held = laid.may_hold(&SCHEMA, place.steps(), access);
+                    prop_assert_eq!(held, expected.0 >= access, "{}", text);
+                }
+            }
             for below in PLACES.iter().map(|text| self::place(text)).filter(|below| place.contains(below)) {
                 if let Some(uniform) = laid.uniform(place.node()) {
                     prop_assert_eq!(laid.access(below.steps()), uniform, "{}", text);

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 pub use knobs::Knobs;
 use older::Older;
 
+use crate::aaa::Users;
 use crate::admission::Caller;
 use crate::codec::{Encoding, ValueForm, Wire};
 use crate::path::{Resolver, Views};
@@ -44,6 +45,8 @@ pub struct Parts {
     pub wire: Arc<Wire>,
     /// Leaves that support ON_CHANGE, with their ancestors.
     pub capable: Arc<NodeSet>,
+    /// Where users stand.
+    pub users: Users,
     /// Where the configuration leaves stand that steer this service.
     pub knobs: Knobs,
     /// The clock.

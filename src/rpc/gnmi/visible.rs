@@ -7,7 +7,8 @@ use tonic::Status;
 use super::Gnmi;
 use crate::aaa::{Rights, readable, unreadable};
 use crate::admission::Caller;
-use crate::path::Pattern;
+use crate::feed;
+use crate::path::{AccessRules, Pattern};
 use crate::rpc::status;
 use crate::schema::Schema;
 use crate::store::Tree;
@@ -25,6 +26,31 @@ impl Gnmi {
         let ask_profiles = self.parts.knobs.authorizes_get(tree);
         let limits = caller.and_then(|caller| Some((&*caller.user, caller.rights.reading(ask_profiles)?)));
         Reader { limits }
+    }
+
+    /// The maker of a Subscribe (AUTH-029 to AUTH-031).
+    pub(super) fn viewer(&self, caller: &Caller) -> Box<dyn feed::Reader> {
+        Box::new(Viewer { user: caller.user.clone(), gnmi: self.clone() })
+    }
+}
+
+/// The maker of a Subscribe, for as long as that runs.
+#[derive(Debug)]
+struct Viewer {
+    user: String,
+    gnmi: Gnmi,
+}
+
+impl feed::Reader for Viewer {
+    fn limits(&self, tree: &Tree) -> Option<Arc<AccessRules>> {
+        let parts = &self.gnmi.parts;
+        let ask_profiles = parts.knobs.authorizes_telemetry(tree);
+        match parts.users.lookup(tree, &self.user) {
+            Some(user) => user.reading(ask_profiles).map(|rights| rights.rules().clone()),
+            // A user who is gone has no profiles that could permit anything.
+            None if ask_profiles => Some(Arc::new(AccessRules::new(parts.store.schema(), &[]))),
+            None => Some(parts.users.closed(tree).rules().clone()),
+        }
     }
 }
 
