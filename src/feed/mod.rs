@@ -6,6 +6,7 @@
 
 mod outlet;
 mod registry;
+mod sight;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -25,6 +26,8 @@ use crate::store::{Commit, Store};
 use crate::telemetry::{Engine, Moment, Plan, Progress};
 use crate::time::Clock;
 use outlet::Outlet;
+pub use sight::Reader;
+use sight::{Screened, Sight};
 
 /// Encoded SubscribeResponse messages of one subscription. Ends by itself only after a ONCE list.
 #[derive(Debug)]
@@ -32,6 +35,7 @@ pub struct Feed {
     engine: Engine,
     outlet: Outlet,
     registered: Registered,
+    sight: Option<Sight>,
     store: Arc<Store>,
     commits: WatchStream<Arc<Commit>>,
     deadline: Option<Instant>,
@@ -61,6 +65,7 @@ impl Feed {
             engine,
             outlet: Outlet::new(encoder, registered.account().description().bundling),
             registered,
+            sight: None,
             store,
             commits,
             deadline: None,
@@ -69,6 +74,12 @@ impl Feed {
             done: false,
             idle: false,
         }
+    }
+
+    /// Limits it to what somebody may read (AUTH-030, AUTH-031).
+    pub fn seen_by(mut self, reader: Box<dyn Reader>, plan: Arc<Plan>) -> Self {
+        self.sight = Some(Sight::new(reader, plan));
+        self
     }
 
     /// Answers a Poll message: everything again (SUB-021).
@@ -143,7 +154,12 @@ impl Stream for Feed {
                 return Poll::Ready(None);
             }
             let now = moment(&this.clock);
-            let progress = this.engine.poll(&this.store.newest(), now, &mut this.outlet.encoder);
+            let newest = this.store.newest();
+            let sight = this.sight.as_mut();
+            let progress = match sight.and_then(|sight| sight.screen(&newest, this.store.schema())) {
+                None => this.engine.poll(&newest, now, &mut this.outlet.encoder),
+                Some(screen) => this.engine.poll(&newest, now, &mut Screened::new(screen, &mut this.outlet.encoder)),
+            };
             this.outlet.fill(now.instant);
             this.outlet.release(now.instant);
             this.note();

@@ -45,13 +45,19 @@ impl Gnmi {
         let paths = self.paths_permit(plan.paths.len())?;
         let mode = plan.mode;
         let registered = parts.subscriptions.register(self.description(&list, &plan, caller.as_deref()));
+        let viewer = caller.as_ref().map(|caller| self.viewer(caller));
         let interruptions = Interruptions {
             shutdown: Box::pin(parts.shutdown.clone().cancelled_owned()),
             user_changed: caller.map(|caller| Box::pin(caller.user_changed().cancelled_owned())),
             ended: Box::pin(registered.account().ended().clone().cancelled_owned()),
         };
         let (store, capable, clock) = (parts.store.clone(), parts.capable.clone(), parts.clock.clone());
-        let feed = Feed::new(store, Arc::new(plan), capable, encoder, registered, clock);
+        let plan = Arc::new(plan);
+        let feed = Feed::new(store, plan.clone(), capable, encoder, registered, clock);
+        let feed = match viewer {
+            Some(viewer) => feed.seen_by(viewer, plan),
+            None => feed,
+        };
         let inbound = Some(inbound);
         Ok(Subscription { feed, inbound, mode, interruptions, unheard: 0, ended: false, _paths: paths })
     }
