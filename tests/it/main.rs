@@ -10,6 +10,7 @@ mod text;
 mod admission;
 mod bundling;
 mod bytes;
+mod bytes_laws;
 mod capabilities;
 mod door;
 mod encodings;
