@@ -8,10 +8,13 @@ mod request;
 mod text;
 
 mod admission;
+mod arbitration;
+mod authz;
 mod bundling;
 mod bytes;
 mod bytes_laws;
 mod capabilities;
+mod commit_confirmed;
 mod door;
 mod encodings;
 mod extensions;
