@@ -9,6 +9,7 @@ mod text;
 
 mod admission;
 mod arbitration;
+mod authz;
 mod bundling;
 mod bytes;
 mod capabilities;
