@@ -34,6 +34,7 @@ mod sample;
 mod set;
 mod set_rules;
 mod set_values;
+mod sharing;
 mod state;
 mod subscribe;
 mod subscriptions;
