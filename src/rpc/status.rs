@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use tonic::{Code, Status};
 
-use super::gnmi::{ArbitrationError, SetExtensionError};
+use super::gnmi::{ArbitrationError, HistoryError, SetExtensionError};
 use crate::codec::{EncodingError, OperationId, PathDecodeError, SetError, SetErrorKind};
 use crate::path::PathError;
 use crate::store::{CommitError, ConfirmError, EditError};
@@ -111,6 +111,16 @@ pub(super) fn list_mode(mode: &str, release: &str) -> Status {
 /// An extension that changes what is asked, and that is not served.
 pub(super) fn extension(name: &str) -> Status {
     minor(Code::Unimplemented, 2211, format_args!("Extension {name} is not supported"))
+}
+
+/// A request for the past that cannot be right, served or not (EXT-027).
+pub(super) fn history(error: &HistoryError) -> Status {
+    minor(Code::InvalidArgument, 2219, error)
+}
+
+/// A configuration subscription that is not started by its client.
+pub(super) fn config_subscription_without_start() -> Status {
+    minor(Code::InvalidArgument, 2219, "Extension config-subscription: Field start is missing")
 }
 
 /// Depth where it means nothing (EXT-007).

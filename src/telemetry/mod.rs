@@ -9,7 +9,7 @@ mod plan;
 mod rules;
 mod sink;
 
-pub use engine::{Engine, Moment, Progress};
+pub use engine::{Engine, Moment, Progress, configuration};
 pub use plan::{ListMode, PathMode, PathPlan, PathRequest, Plan, PlanError, PlanRequest};
 pub use rules::{FirstSample, Initial, PlanRules};
 pub use sink::Sink;

@@ -7,7 +7,7 @@ use ganymede::pb::gnmi::{
     Encoding, GetRequest, Path, PathElem, SetRequest, Subscription, SubscriptionList, SubscriptionMode, TypedValue,
     Update, subscription_list,
 };
-use ganymede::pb::gnmi_ext::{Depth, Extension, commit, extension};
+use ganymede::pb::gnmi_ext::{Depth, Extension, commit, config_subscription, extension};
 
 /// A path in `elem` form from `/a/b[key=value]/c`, or `origin:/a/b`.
 pub(crate) fn path(text: &str) -> Path {
@@ -195,4 +195,11 @@ pub(crate) fn duration(milliseconds: u32) -> prost_types::Duration {
 pub(crate) fn extended(mut request: SetRequest, extension: Extension) -> SetRequest {
     request.extension.push(extension);
     request
+}
+
+/// The extension `config-subscription`, as a client sends it.
+pub(crate) fn config_subscription() -> Extension {
+    let start = config_subscription::Action::Start(ganymede::pb::gnmi_ext::ConfigSubscriptionStart {});
+    let asked = ganymede::pb::gnmi_ext::ConfigSubscription { action: Some(start) };
+    Extension { ext: Some(extension::Ext::ConfigSubscription(asked)) }
 }
