@@ -39,6 +39,7 @@ fn path_code(error: &PathError) -> (Code, u16) {
     match error {
         PathError::UnknownElement { .. } => (Code::InvalidArgument, 2201),
         PathError::Disabled { .. } => (Code::Unimplemented, 2201),
+        PathError::CliOrigin { .. } => (Code::Unimplemented, 2202),
         PathError::UnknownOrigin { .. } | PathError::SchemasOrigin { .. } => (Code::InvalidArgument, 2202),
         PathError::EmptyName { .. }
         | PathError::KeysOnNonList { .. }
@@ -154,6 +155,7 @@ pub(super) fn set(error: &SetError) -> Status {
         SetErrorKind::Path(error) => path_code(error),
         SetErrorKind::Decode(_) => (Code::InvalidArgument, 2203),
         SetErrorKind::Value { .. } => (Code::InvalidArgument, 2301),
+        SetErrorKind::MixedUnion { .. } => (Code::InvalidArgument, 2307),
         SetErrorKind::NotConfigurable { .. } => (Code::InvalidArgument, 2302),
         SetErrorKind::Unsupported { .. } => (Code::Unimplemented, 2204),
     };
@@ -231,4 +233,9 @@ pub(super) fn shutting_down() -> Status {
 /// Another user came on the same session (AUTH-018).
 pub(super) fn user_changed() -> Status {
     Status::cancelled("INFO: MGMT_CORE #2003: Subscription ended - the user of the session changed")
+}
+
+/// An administrator ended the subscription (SUB-034).
+pub(super) fn subscription_ended() -> Status {
+    Status::cancelled("INFO: MGMT_CORE #2003: Subscription ended - by an administrator")
 }

@@ -38,5 +38,7 @@ mod set_rules;
 mod set_values;
 mod state;
 mod subscribe;
+mod subscriptions;
 mod target_defined;
+mod union_replace;
 mod wire;

@@ -82,6 +82,7 @@ pub(crate) trait Edits {
     fn delete(self, at: &str) -> Self;
     fn replace(self, at: &str, value: Value) -> Self;
     fn update(self, at: &str, value: Value) -> Self;
+    fn union(self, at: &str, value: Value) -> Self;
 }
 
 impl Edits for SetRequest {
@@ -97,6 +98,11 @@ impl Edits for SetRequest {
 
     fn update(mut self, at: &str, value: Value) -> Self {
         self.update.push(assignment(at, value));
+        self
+    }
+
+    fn union(mut self, at: &str, value: Value) -> Self {
+        self.union_replace.push(assignment(at, value));
         self
     }
 }
