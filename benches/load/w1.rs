@@ -83,7 +83,7 @@ pub(crate) async fn run_state(bench: &Bench, daemon: &Server, leaves: u64) -> Re
 pub(crate) const PORT_STATISTICS: &str = "/state/port[port-id=*]/statistics";
 
 async fn reference_cost(bench: &Bench, making: Making, bundled: bool) -> Result<Cost> {
-    let mut arguments = vec!["--making", if making == Making::Objects { "objects" } else { "spliced" }];
+    let mut arguments = vec!["--making", making.argument()];
     arguments.extend(bundled.then_some("--bundled"));
     let (server, _) = bench.reference(&arguments).await?;
     cost(bench, &server, &Bytes::new(), 1, LEAVES).await

@@ -17,7 +17,7 @@ use crate::stats::{Figure, Samples};
 use crate::w1::{self, PORT_STATISTICS};
 
 /// The leaf that the simulated platform toggles, port after port.
-const TOGGLED: &str = "/state/port[port-id=*]/oper-state";
+pub(crate) const TOGGLED: &str = "/state/port[port-id=*]/oper-state";
 
 /// Changes a second that the goals are stated at.
 const GOAL_RATE: u32 = 1_000;
