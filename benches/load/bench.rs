@@ -21,6 +21,10 @@ pub(crate) struct Budget {
     pub(crate) window: Duration,
     /// Length of the one window of a workload that streams samples; at least three of them.
     pub(crate) stream: Duration,
+    /// Length of the one window in which subscribers with the same plan are compared, in whole seconds.
+    pub(crate) compare: Duration,
+    /// Whether everything is measured, or of some workloads only what the goals need.
+    pub(crate) complete: bool,
     /// Length of each series of unary calls.
     pub(crate) calls: Duration,
     /// Longest list of W4, in entries.
@@ -34,7 +38,9 @@ impl Budget {
     pub(crate) const DEFAULT: Self = Self {
         repeats: 3,
         window: Duration::from_millis(1500),
-        stream: Duration::from_secs(5),
+        stream: Duration::from_millis(4_500),
+        compare: Duration::from_secs(3),
+        complete: true,
         calls: Duration::from_millis(1500),
         entries_max: 10_000,
         memory_entries: w1::ENTRIES,
@@ -44,7 +50,9 @@ impl Budget {
     pub(crate) const QUICK: Self = Self {
         repeats: 1,
         window: Duration::from_millis(500),
-        stream: Duration::from_millis(4_200),
+        stream: Duration::from_millis(3_300),
+        compare: Duration::from_secs(1),
+        complete: false,
         calls: Duration::from_millis(250),
         ..Self::DEFAULT
     };
@@ -53,6 +61,7 @@ impl Budget {
     pub(crate) const LONG: Self = Self {
         repeats: 5,
         stream: Duration::from_secs(20),
+        compare: Duration::from_secs(10),
         entries_max: 100_000,
         memory_entries: 100_000,
         ..Self::DEFAULT

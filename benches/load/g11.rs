@@ -73,12 +73,13 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
 
 /// Milliseconds of CPU a second that one and that a hundred subscribers cost.
 async fn compare(bench: &Bench, server: &Server, request: &Bytes, table: &mut Table, what: &str) -> Result<(f64, f64)> {
-    let idle = Live::open(&[], &[], Opening::EVENTS).await?.window(server, bench.budget.stream).await?.cores() * 1e3;
+    let time = bench.budget.compare;
+    let idle = Live::open(&[], &[], Opening::EVENTS).await?.window(server, time).await?.cores() * 1e3;
     let mut costs = Vec::new();
     for subscribers in [1, HUNDRED] {
         let sessions = connect_all(server.target(), CONNECTIONS).await?;
         let mut live = Live::open(&sessions, &vec![request.clone(); subscribers], Opening::SAMPLES).await?;
-        let window = live.window(server, bench.budget.stream).await?;
+        let window = live.window(server, time).await?;
         if window.tracks.iter().any(|track| track.leaves == 0) {
             return Err("a subscriber received nothing".into());
         }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use ganymede::time::Timestamp;
+use ganymede::time::{Clock, Timestamp};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -12,6 +12,9 @@ use crate::Result;
 use crate::client::{SILENCE_MAX, Session};
 use crate::process::Server;
 use crate::wire::Seen;
+
+/// Silence after which a round is taken for complete.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// Running subscriptions; dropped, they end.
 pub(crate) struct Live {
@@ -41,7 +44,10 @@ impl Opening {
 pub(crate) struct Track {
     pub(crate) messages: u64,
     pub(crate) leaves: u64,
-    rounds: Vec<Round>,
+    /// The rounds that lie in the window with their beginning and, as far as can be seen, their end.
+    pub(crate) rounds: Vec<Round>,
+    /// Timestamp of the round that was under way when the window began, or had ended before.
+    before: Option<Timestamp>,
 }
 
 /// What belongs together: the values of one sample, or of one event.
@@ -61,6 +67,9 @@ impl Track {
         let Some(stamp) = seen.stamp else { return };
         self.messages += 1;
         self.leaves += seen.leaves;
+        if self.before.is_some_and(|before| stamp.since(before) <= round) {
+            return;
+        }
         match self.rounds.last_mut().filter(|last| stamp.since(last.stamp) <= round) {
             Some(last) => {
                 last.complete = seen.received;
@@ -74,20 +83,24 @@ impl Track {
         }
     }
 
-    /// The rounds that lie in the window with their beginning and their end.
-    pub(crate) fn whole_rounds(&self) -> &[Round] {
-        self.rounds.split_last().and_then(|(_, rounds)| rounds.split_first()).map_or(&[], |(_, whole)| whole)
+    /// Ends the window: hands out what was counted.
+    fn take(&mut self) -> Self {
+        let before = self.rounds.last().map(|round| round.stamp).or(self.before);
+        let mut taken = std::mem::replace(self, Self { before, ..Self::default() });
+        let now = Clock::System.now();
+        if taken.rounds.last().is_some_and(|last| now.since(last.complete) < QUIET) {
+            taken.rounds.pop();
+        }
+        taken
     }
 
     /// Leaves delivered a second and values passed over a second, from one round's timestamp to another's, so that it
     /// does not matter how the rounds fall into the window.
     pub(crate) fn rates(&self) -> Result<(f64, f64)> {
-        let rounds = self.whole_rounds();
-        let (Some(first), Some(last)) = (rounds.first(), rounds.last()) else {
-            return Err("a subscription brought too little to say how fast it is".into());
-        };
+        let [first, rounds @ ..] = &*self.rounds else { return Err("a subscription was silent".into()) };
+        let last = rounds.last().ok_or("a subscription brought too little to say how fast it is")?;
         let seconds = last.stamp.since(first.stamp).as_secs_f64();
-        let sum = |count: fn(&Round) -> u64| rounds.iter().skip(1).map(count).sum::<u64>() as f64 / seconds;
+        let sum = |count: fn(&Round) -> u64| rounds.iter().map(count).sum::<u64>() as f64 / seconds;
         Ok((sum(|round| round.leaves), sum(|round| round.duplicates)))
     }
 }
@@ -153,7 +166,7 @@ impl Live {
     /// Counts for this long.
     pub(crate) async fn window(&mut self, server: &Server, time: Duration) -> Result<Window> {
         for track in &self.tracks {
-            *lock(track) = Track::default();
+            lock(track).take();
         }
         let (before, started) = (server.usage().cpu_seconds()?, Instant::now());
         tokio::select! {
@@ -161,7 +174,7 @@ impl Live {
             ended = self.ended() => return Err(ended),
         }
         let (seconds, cpu) = (started.elapsed().as_secs_f64(), server.usage().cpu_seconds()? - before);
-        let tracks = self.tracks.iter().map(|track| std::mem::take(&mut *lock(track))).collect();
+        let tracks = self.tracks.iter().map(|track| lock(track).take()).collect();
         Ok(Window { seconds, cpu, tracks })
     }
 

@@ -52,7 +52,7 @@ pub(crate) async fn run(bench: &mut Bench, daemon: &Server) -> Result<()> {
     let spliced = reference_cost(bench, Making::Spliced, true).await?;
     spliced.print_to(&mut table, "bare tonic, spliced prefix and 10", 1);
 
-    for encoding in [Encoding::Proto, Encoding::Json, Encoding::JsonIetf] {
+    for encoding in [Encoding::Proto, Encoding::Json, Encoding::JsonIetf, Encoding::Bytes] {
         for streams in [1, 8] {
             let request = Subscribe::once("/test/bulk/entry", encoding).encode()?;
             let cost = cost(bench, daemon, &request, streams, LEAVES).await?;

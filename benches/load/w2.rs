@@ -1,6 +1,8 @@
 //! W2: STREAM while everything changes all the time. A subscriber cannot have every value; the server passes over what
 //! does not fit and counts it as duplicates, so what arrives tells how fast the platform changes things as well.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use ganymede::pb::gnmi::Encoding;
 
@@ -34,6 +36,12 @@ pub(crate) const COUNTERS: [&str; 3] = [
 /// Numbers of subscribers. With none, a watcher of one leaf still tells how fast things change.
 const CROWDS: [usize; 3] = [0, 1, 8];
 
+/// Ports that go up and down. Fewer, so that each does it often.
+const EVENT_PORTS: usize = 1_000;
+
+/// Events a second that the platform is asked for: more than it can make.
+const EVENT_RATE: u32 = 100_000;
+
 /// Connections that they are spread over.
 const CONNECTIONS: usize = 8;
 
@@ -49,21 +57,20 @@ pub(crate) async fn run(bench: &Bench) -> Result<()> {
     let one =
         Subscribe { changed_only: true, ..Subscribe::sample(["/state/port[port-id=2/1/1]/statistics/in-octets"]) };
     let all = Subscribe { changed_only: true, ..Subscribe::sample(COUNTERS) };
-    let sweeps = Changes { one, all, opening: Opening::SAMPLES, others: PORTS * CHANGING };
+    let sweeps = Changes { one, all, opening: Opening::SAMPLES, time: bench.budget.stream, others: PORTS * CHANGING };
     print!(
         "\nW2  SAMPLE each second of what has changed, while the platform sweeps {PORTS} ports as fast as it can\n{}",
         sweeps.measure(bench, &daemon).await?
     );
     daemon.stop().await?;
 
-    // More events than it can make.
-    let mut daemon = home.start(Sim { ports: PORTS, tick_ms: 60_000, event_rate: 100_000 }, bench.cores)?;
+    let mut daemon = home.start(Sim { ports: EVENT_PORTS, tick_ms: 60_000, event_rate: EVENT_RATE }, bench.cores)?;
     daemon.ready().await?;
     let one = Subscribe::on_change("/state/port[port-id=2/1/1]/oper-state", Encoding::Proto);
     let all = Subscribe::on_change(TOGGLED, Encoding::Proto);
-    let events = Changes { one, all, opening: Opening::EVENTS, others: PORTS };
+    let events = Changes { one, all, opening: Opening::EVENTS, time: bench.budget.window, others: EVENT_PORTS };
     print!(
-        "\nW2  ON_CHANGE, while {PORTS} ports go up and down as fast as they can, each time a commit\n{}",
+        "\nW2  ON_CHANGE, while {EVENT_PORTS} ports go up and down as fast as they can, each time a commit\n{}",
         events.measure(bench, &daemon).await?
     );
     daemon.stop().await?;
@@ -94,6 +101,7 @@ struct Changes {
     /// All of them.
     all: Subscribe,
     opening: Opening,
+    time: Duration,
     /// How many change for each change of that one.
     others: usize,
 }
@@ -117,7 +125,7 @@ impl Changes {
             let mut requests = vec![one.clone()];
             requests.resize(1 + subscribers, all.clone());
             let mut live = Live::open(&sessions, &requests, self.opening).await?;
-            let window = live.window(daemon, bench.budget.stream).await?;
+            let window = live.window(daemon, self.time).await?;
             let [watcher, crowd @ ..] = &*window.tracks else { return Err("nothing is watched".into()) };
             let (delivered, missed) = watcher.rates()?;
             let changes = (delivered + missed) * self.others as f64;
@@ -128,14 +136,17 @@ impl Changes {
                 missed += rates.1;
             }
             let leaves_per_message = window.leaves() as f64 / window.messages() as f64;
-            let accounted = 100.0 * (delivered + missed) / (changes * subscribers as f64);
+            let accounted = match subscribers {
+                0 => "-".to_owned(),
+                _ => format!("{}%", Figure(100.0 * (delivered + missed) / (changes * subscribers as f64))),
+            };
             table.row(&[
                 &subscribers,
                 &Figure(changes),
                 &format!("{}x", Figure(*alone.get_or_insert(changes) / changes)),
                 &Figure(delivered),
                 &Figure(missed),
-                &format!("{}%", Figure(accounted)),
+                &accounted,
                 &Figure(leaves_per_message),
                 &Figure(window.cores()),
             ]);

@@ -19,8 +19,9 @@ use crate::stats::{Figure, Samples};
 use crate::w1;
 use crate::w2::{COUNTERS, PORTS};
 
-/// Subscribers that do not read.
+/// Subscribers that do not read; in a quick run, fewer.
 const STALLED: usize = 8;
+const STALLED_QUICK: usize = 3;
 
 /// Connections that they are spread over; the reader and the caller of Get have the others of the eight.
 const STALLED_CONNECTIONS: usize = 6;
@@ -36,7 +37,7 @@ const APART: Duration = Duration::from_millis(1_100);
 const PACE: Duration = Duration::from_millis(10);
 
 /// Time to settle after the start, and after the stalled ones have gone.
-const REST: Duration = Duration::from_secs(2);
+const REST: Duration = Duration::from_millis(1_500);
 
 /// Measures before, during and after.
 pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
@@ -61,17 +62,13 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
     let mut others = Others { reader, caller: &mut caller, daemon: &daemon, time: bench.budget.stream };
     let before = others.observe().await?;
     let stopped = Instant::now();
-    let mut subscriptions = stop_reading(&stalled, &everything).await?;
+    let count = if bench.budget.complete { STALLED } else { STALLED_QUICK };
+    let mut subscriptions = stop_reading(&stalled, &everything, count).await?;
     let during = others.observe().await?;
     let held = stopped.elapsed();
     for subscription in &mut subscriptions {
         subscription.next().await?.ok_or("the server ended a stalled subscription")?;
     }
-    drop(subscriptions);
-    tokio::time::sleep(REST).await;
-    let after = others.observe().await?;
-    daemon.stop().await?;
-
     let mut table = Table::new(&[
         "stalled",
         "resident MB",
@@ -81,11 +78,16 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
         "server cores",
     ]);
     before.print_to(&mut table, "none");
-    during.print_to(&mut table, &STALLED.to_string());
-    after.print_to(&mut table, "none any more");
-    let each = (during.resident - before.resident) / 1e6 / STALLED as f64;
+    during.print_to(&mut table, &count.to_string());
+    if bench.budget.complete {
+        drop(subscriptions);
+        tokio::time::sleep(REST).await;
+        others.observe().await?.print_to(&mut table, "none any more");
+    }
+    daemon.stop().await?;
+    let each = (during.resident - before.resident) / 1e6 / count as f64;
     print!(
-        "\nW5  {STALLED} subscribers that do not read, for up to {:.0} s, while 100,000 leaves change each second\n{table}  \
+        "\nW5  {count} subscribers that do not read, for up to {:.0} s, while 100,000 leaves change each second\n{table}  \
          each stalled subscriber: {} MB\n",
         held.as_secs_f64(),
         Figure(each)
@@ -106,9 +108,9 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
 }
 
 /// Opens the subscriptions and never reads them.
-async fn stop_reading(sessions: &[Session], request: &Bytes) -> Result<Vec<Subscription>> {
+async fn stop_reading(sessions: &[Session], request: &Bytes, count: usize) -> Result<Vec<Subscription>> {
     let mut subscriptions = Vec::new();
-    for session in sessions.iter().cycle().take(STALLED) {
+    for session in sessions.iter().cycle().take(count) {
         subscriptions.push(session.clone().subscribe(request.clone()).await?);
         tokio::time::sleep(APART).await;
     }
@@ -139,7 +141,7 @@ impl Others<'_> {
         let (window, calls) = tokio::join!(self.reader.window(self.daemon, self.time), calls);
         let (window, (resident, get)) = (window?, calls?);
         let track = window.tracks.first().ok_or("nobody reads")?;
-        let delays = track.whole_rounds().iter().map(|round| round.complete.since(round.stamp).as_secs_f64() * 1e3);
+        let delays = track.rounds.iter().map(|round| round.complete.since(round.stamp).as_secs_f64() * 1e3);
         Ok(Observed {
             resident,
             leaves_per_second: track.rates()?.0,

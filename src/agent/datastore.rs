@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::aaa;
 use crate::config::{Config, ModelTables, edits};
 use crate::schema::{Loaded, load};
-use crate::store::{Author, ConfigWriter, Journal, Store, Tree, Validator, prepare};
+use crate::store::{ConfigWriter, Journal, Record, Store, Tree, Unconfirmed, Validator, prepare};
 use crate::time::Clock;
 
 use super::StartError;
@@ -26,7 +26,12 @@ impl Datastore {
     pub(super) fn open(config: &Config, clock: &Clock) -> Result<Self, StartError> {
         let loaded = load(&config.yang)?;
         let schema = loaded.schema.clone();
-        let (journal, saved) = Journal::open(&config.data_dir)?;
+        let (mut journal, mut saved) = Journal::open(&config.data_dir)?;
+        if let Some(Unconfirmed { commit_id, id }) = saved.unconfirmed.take() {
+            let record = Record::of_system(format!("commit '{id}' was not confirmed before a restart"), clock.now());
+            saved = journal.take_back_unconfirmed(&record)?;
+            tracing::warn!(commit = commit_id, %id, "commit was never confirmed, taken back");
+        }
         let restored = saved.restore(&schema)?;
         let applied = saved.startup;
         let datastore = Self::with_tree(&loaded, restored, journal, clock)?;
@@ -66,10 +71,10 @@ impl Datastore {
         let schema = self.store.schema();
         let mut edits = edits(models, schema)?;
         aaa::local::seal(schema, &mut edits);
-        let author = Author { user: "system".to_owned(), source: models.file().to_owned(), session: 0 };
+        let record = Record::of_system(models.file().to_owned(), clock.now());
         let committed = self
             .config
-            .commit_startup(&edits, &author, &models.fingerprint(), clock.now())
+            .commit_startup(&edits, &record.author, &models.fingerprint(), record.time)
             .map_err(|error| StartError::refused(error, models))?;
         Ok(committed.delta.items().len())
     }

@@ -8,6 +8,7 @@ mod datastore;
 mod element;
 mod endpoint;
 mod error;
+mod patience;
 mod reload;
 
 use std::net::SocketAddr;
@@ -95,6 +96,16 @@ impl Agent {
 
     /// Serves until the token is cancelled. A second call only waits for that.
     pub async fn run(&self, shutdown: CancellationToken) {
+        let served = CancellationToken::new();
+        let serving = async {
+            self.serve_until(shutdown).await;
+            self.element.stop();
+            served.cancel();
+        };
+        tokio::join!(serving, patience::watch(&self.datastore.config, &self.clock, &served));
+    }
+
+    async fn serve_until(&self, shutdown: CancellationToken) {
         let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (listener, &self.endpoint.transport) {
             (Some(listener), Ok(transport)) => self.serve(listener, transport, shutdown).await,
@@ -105,7 +116,6 @@ impl Agent {
                 shutdown.cancelled().await;
             }
         }
-        self.element.stop();
     }
 
     async fn serve(&self, listener: Listener, transport: &Transport, shutdown: CancellationToken) {
@@ -165,6 +175,8 @@ impl Agent {
                 subscribe_message_bytes: limits.subscribe_message_bytes,
                 set_edits: limits.set_edits,
                 subscription_paths: limits.subscription_paths,
+                arbitration_roles: limits.arbitration_roles,
+                commit_patience: limits.commit_patience,
             },
             free_paths: Arc::new(Semaphore::new(limits.subscription_paths)),
             profile,

@@ -20,4 +20,4 @@ pub mod sim;
 mod system;
 
 pub use handle::Handle;
-pub use on_change::on_change;
+pub use on_change::{on_change, on_change_paths};

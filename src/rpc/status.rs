@@ -8,9 +8,10 @@ use std::fmt::Display;
 
 use tonic::{Code, Status};
 
+use super::gnmi::{ArbitrationError, SetExtensionError};
 use crate::codec::{EncodingError, OperationId, PathDecodeError, SetError, SetErrorKind};
 use crate::path::PathError;
-use crate::store::{CommitError, EditError};
+use crate::store::{CommitError, ConfirmError, EditError};
 use crate::telemetry::PlanError;
 
 /// Characters of a status text. It travels in a header, percent-encoded, and clients drop connections whose headers are
@@ -37,7 +38,7 @@ fn path_code(error: &PathError) -> (Code, u16) {
     match error {
         PathError::UnknownElement { .. } => (Code::InvalidArgument, 2201),
         PathError::Disabled { .. } => (Code::Unimplemented, 2201),
-        PathError::UnknownOrigin { .. } => (Code::InvalidArgument, 2202),
+        PathError::UnknownOrigin { .. } | PathError::SchemasOrigin { .. } => (Code::InvalidArgument, 2202),
         PathError::EmptyName { .. }
         | PathError::KeysOnNonList { .. }
         | PathError::UnknownKey { .. }
@@ -168,6 +169,29 @@ pub(super) fn commit(error: &CommitError, origins: &[OperationId]) -> Status {
         // The request is well formed; it is the commit as a whole that fails (SET-029, C-19).
         CommitError::Constraints(_) => minor(Code::Aborted, 2304, error),
         CommitError::Journal(_) => minor(Code::Internal, 2305, error),
+        CommitError::Waiting { .. } => minor(Code::FailedPrecondition, 2052, error),
+    }
+}
+
+/// A confirmation that cannot be given, or anything else that is said to a commit that waits (EXT-014 to EXT-016).
+pub(super) fn confirm(error: &ConfirmError) -> Status {
+    match error {
+        ConfirmError::NothingWaits => minor(Code::FailedPrecondition, 2306, error),
+        ConfirmError::OtherId { .. } => minor(Code::InvalidArgument, 2306, error),
+        ConfirmError::Commit(error) => commit(error, &[]),
+    }
+}
+
+/// An extension of a Set that does not say what it has to.
+pub(super) fn set_extension(error: &SetExtensionError) -> Status {
+    minor(Code::InvalidArgument, 2218, error)
+}
+
+/// A claim to be the master that is not granted (EXT-020).
+pub(super) fn arbitration(error: &ArbitrationError) -> Status {
+    match error {
+        ArbitrationError::NotMaster { .. } => minor(Code::PermissionDenied, 2216, error),
+        ArbitrationError::TooManyRoles { .. } => minor(Code::ResourceExhausted, 2217, error),
     }
 }
 

@@ -3,19 +3,26 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod harness;
+mod proto_bytes;
 mod request;
 mod text;
 
 mod admission;
+mod arbitration;
 mod bundling;
+mod bytes;
 mod capabilities;
+mod commit_confirmed;
 mod door;
 mod encodings;
 mod extensions;
+mod families;
 mod get;
 mod net;
 mod on_change;
+mod on_change_paths;
 mod once;
+mod openconfig;
 mod paths;
 mod profile_15_0;
 mod profile_16_0;
