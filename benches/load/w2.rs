@@ -60,7 +60,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<()> {
     let sweeps = Changes { one, all, opening: Opening::SAMPLES, time: bench.budget.stream, others: PORTS * CHANGING };
     print!(
         "\nW2  SAMPLE each second of what has changed, while the platform sweeps {PORTS} ports as fast as it can\n{}",
-        sweeps.measure(bench, &daemon).await?
+        sweeps.measure(&daemon).await?
     );
     daemon.stop().await?;
 
@@ -71,7 +71,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<()> {
     let events = Changes { one, all, opening: Opening::EVENTS, time: bench.budget.window, others: EVENT_PORTS };
     print!(
         "\nW2  ON_CHANGE, while {EVENT_PORTS} ports go up and down as fast as they can, each time a commit\n{}",
-        events.measure(bench, &daemon).await?
+        events.measure(&daemon).await?
     );
     daemon.stop().await?;
     Ok(())
@@ -107,7 +107,7 @@ struct Changes {
 }
 
 impl Changes {
-    async fn measure(&self, bench: &Bench, daemon: &Server) -> Result<Table> {
+    async fn measure(&self, daemon: &Server) -> Result<Table> {
         let mut table = Table::new(&[
             "subscribers",
             "changes/s",
