@@ -50,7 +50,7 @@ impl Budget {
     pub(crate) const QUICK: Self = Self {
         repeats: 1,
         window: Duration::from_millis(500),
-        stream: Duration::from_millis(3_300),
+        stream: Duration::from_millis(2_500),
         compare: Duration::from_secs(1),
         complete: false,
         calls: Duration::from_millis(250),

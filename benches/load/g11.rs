@@ -1,4 +1,5 @@
-//! G11: a hundred subscribers with the same plan against one. What the platform spends without any is taken off.
+//! G11: CPU time of the server with a hundred subscribers that have the same plan, against one subscriber. What it spends
+//! without any stands beside it.
 
 use bytes::Bytes;
 use ganymede::pb::gnmi::Encoding;
@@ -24,80 +25,85 @@ const CONNECTIONS: usize = 8;
 /// Simulated ports; the statistics of each are fifteen leaves.
 const PORTS: usize = 1_000;
 
-/// Ports that go up or down in a second.
-const EVENTS: u32 = 1_000;
-
-/// List entries of ten leaves that bare tonic sends each second.
-const ENTRIES: &str = "1500";
+/// What is compared: a subscription, and what bare tonic sends instead.
+struct Plan {
+    mode: &'static str,
+    goal: &'static str,
+    request: Bytes,
+    event_rate: u32,
+    bare: [&'static str; 4],
+}
 
 /// Measures SAMPLE, then ON_CHANGE, bare tonic first.
 pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
-    let mut table =
-        Table::new(&["", "subscribers", "leaves/s", "messages/s", "ms CPU/s", "without subscribers", "hundred/one"]);
-    let sample = Subscribe::sample([PORT_STATISTICS]).encode()?;
-    let change = Subscribe::on_change(TOGGLED, Encoding::Proto).encode()?;
-    for (mode, what, request) in [
-        ("SAMPLE", "hundred subscribers against one, SAMPLE", sample),
-        ("ON_CHANGE", "hundred subscribers against one, ON_CHANGE", change),
-    ] {
-        let samples = mode == "SAMPLE";
-        let events = EVENTS.to_string();
-        let arguments: &[&str] =
-            if samples { &["--sample-ms", "1000", "--entries", ENTRIES, "--bundled"] } else { &["--rate", &events] };
-        let (server, _) = bench.reference(arguments).await?;
-        compare(bench, &server, &Bytes::new(), &mut table, &format!("bare tonic, {mode}")).await?;
+    let sample = Plan {
+        mode: "SAMPLE",
+        goal: "hundred subscribers, the same SAMPLE",
+        request: Subscribe::sample([PORT_STATISTICS]).encode()?,
+        event_rate: 0,
+        // Fifteen hundred entries of ten leaves.
+        bare: ["--bundled", "--sample-ms=1000", "--entries=1500", "--making=spliced"],
+    };
+    let change = Plan {
+        mode: "ON_CHANGE",
+        goal: "hundred subscribers, the same ON_CHANGE",
+        request: Subscribe::on_change(TOGGLED, Encoding::Proto).encode()?,
+        event_rate: 1_000,
+        bare: ["--rate=1000", "--entries=1000", "--making=spliced", "--reply-bytes=0"],
+    };
+    let mut table = Table::new(&["", "subscribers", "leaves/s", "messages/s", "ms CPU/s"]);
+    for plan in [sample, change] {
+        let (server, _) = bench.reference(&plan.bare).await?;
+        for subscribers in [1, HUNDRED] {
+            cost(bench, &server, &Bytes::new(), subscribers, &mut table, &format!("bare tonic, {}", plan.mode)).await?;
+        }
         drop(server);
 
         let home = Home::new()?;
         // Counters stand still: the platform's own work would hide what is compared.
-        let sim = Sim { ports: PORTS, tick_ms: 60_000, event_rate: if samples { 0 } else { EVENTS } };
+        let sim = Sim { ports: PORTS, tick_ms: 60_000, event_rate: plan.event_rate };
         let mut daemon = home.start(sim, bench.cores)?;
         daemon.ready().await?;
-        let (one, hundred) = compare(bench, &daemon, &request, &mut table, &format!("ganymede, {mode}")).await?;
+        let mut costs = [0.0; 3];
+        for (subscribers, spent) in [0, 1, HUNDRED].into_iter().zip(&mut costs) {
+            let what = format!("ganymede, {}", plan.mode);
+            *spent = cost(bench, &daemon, &plan.request, subscribers, &mut table, &what).await?;
+        }
+        daemon.stop().await?;
+        let [_, one, measured] = costs;
         bench.goals.push(Goal {
             id: "G11",
-            what,
+            what: plan.goal,
             unit: "ms/s",
-            measured: hundred,
+            measured,
             reference: one,
             reference_is: "one subscriber",
             must: 5.0 * one,
             aim: 2.0 * one,
             basis: Basis::Stated,
         });
-        daemon.stop().await?;
     }
-    print!("\nG11  the same plan, {EVENTS} changes/s or {PORTS} ports each second\n{table}");
+    print!("\nG11  subscribers with the same plan: 15,000 leaves each second, 1,000 changes a second\n{table}");
     Ok(())
 }
 
-/// Milliseconds of CPU a second that one and that a hundred subscribers cost.
-async fn compare(bench: &Bench, server: &Server, request: &Bytes, table: &mut Table, what: &str) -> Result<(f64, f64)> {
-    let time = bench.budget.compare;
-    let idle = Live::open(&[], &[], Opening::EVENTS).await?.window(server, time).await?.cores() * 1e3;
-    let mut costs = Vec::new();
-    for subscribers in [1, HUNDRED] {
-        let sessions = connect_all(server.target(), CONNECTIONS).await?;
-        let mut live = Live::open(&sessions, &vec![request.clone(); subscribers], Opening::SAMPLES).await?;
-        let window = live.window(server, time).await?;
-        if window.tracks.iter().any(|track| track.leaves == 0) {
-            return Err("a subscriber received nothing".into());
-        }
-        let cost = window.cores() * 1e3 - idle;
-        costs.push(cost);
-        let ratio = if subscribers == 1 { f64::NAN } else { cost / costs.first().copied().unwrap_or(f64::NAN) };
-        table.row(&[
-            &what,
-            &subscribers,
-            &Figure(window.leaves() as f64 / window.seconds),
-            &Figure(window.messages() as f64 / window.seconds),
-            &Figure(cost),
-            &Figure(idle),
-            &Figure(ratio),
-        ]);
+/// Milliseconds of CPU that the server uses in a second with so many subscribers.
+async fn cost(
+    bench: &Bench,
+    server: &Server,
+    request: &Bytes,
+    subscribers: usize,
+    table: &mut Table,
+    what: &str,
+) -> Result<f64> {
+    let sessions = connect_all(server.target(), CONNECTIONS).await?;
+    let mut live = Live::open(&sessions, &vec![request.clone(); subscribers], Opening::SAMPLES).await?;
+    let window = live.window(server, bench.budget.compare).await?;
+    if window.tracks.iter().any(|track| track.leaves == 0) {
+        return Err("a subscriber received nothing".into());
     }
-    match *costs {
-        [one, hundred] => Ok((one, hundred)),
-        _ => Err("nothing was compared".into()),
-    }
+    let cost = window.cores() * 1e3;
+    let [leaves, messages] = [window.leaves(), window.messages()].map(|count| Figure(count as f64 / window.seconds));
+    table.row(&[&what, &subscribers, &leaves, &messages, &Figure(cost)]);
+    Ok(cost)
 }

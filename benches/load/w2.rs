@@ -42,6 +42,9 @@ const EVENT_PORTS: usize = 1_000;
 /// Events a second that the platform is asked for: more than it can make.
 const EVENT_RATE: u32 = 100_000;
 
+/// Shortest window in which a server without a pause surely completes two samples.
+const SAMPLES_MIN: Duration = Duration::from_millis(3_300);
+
 /// Connections that they are spread over.
 const CONNECTIONS: usize = 8;
 
@@ -57,7 +60,13 @@ pub(crate) async fn run(bench: &Bench) -> Result<()> {
     let one =
         Subscribe { changed_only: true, ..Subscribe::sample(["/state/port[port-id=2/1/1]/statistics/in-octets"]) };
     let all = Subscribe { changed_only: true, ..Subscribe::sample(COUNTERS) };
-    let sweeps = Changes { one, all, opening: Opening::SAMPLES, time: bench.budget.stream, others: PORTS * CHANGING };
+    let sweeps = Changes {
+        one,
+        all,
+        opening: Opening::SAMPLES,
+        time: bench.budget.stream.max(SAMPLES_MIN),
+        others: PORTS * CHANGING,
+    };
     print!(
         "\nW2  SAMPLE each second of what has changed, while the platform sweeps {PORTS} ports as fast as it can\n{}",
         sweeps.measure(&daemon).await?
