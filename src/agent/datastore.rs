@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::aaa;
+use crate::aaa::{self, SetGuard, Users};
 use crate::config::{Config, ModelTables, edits};
 use crate::schema::{Loaded, load};
 use crate::store::{ConfigWriter, Journal, Record, Store, Tree, Unconfirmed, Validator, prepare};
@@ -19,6 +19,7 @@ use super::StartError;
 pub(super) struct Datastore {
     pub(super) store: Arc<Store>,
     pub(super) config: Arc<ConfigWriter>,
+    pub(super) users: Users,
 }
 
 impl Datastore {
@@ -62,8 +63,10 @@ impl Datastore {
             prepare(&loaded.schema, &mut validator, &Tree::default(), restored, &[], now).map_err(StartError::Saved)?;
         validator.accept();
         let store = Arc::new(Store::new(loaded.schema.clone(), tree, now));
-        let config = Arc::new(ConfigWriter::new(store.clone(), validator, journal));
-        Ok(Self { store, config })
+        let users = Users::new(&loaded.schema)?;
+        let writer = ConfigWriter::new(store.clone(), validator, journal);
+        let config = Arc::new(writer.guarded_by(Arc::new(SetGuard::new(users.clone()))));
+        Ok(Self { store, config, users })
     }
 
     /// Applies the tables of the file as one commit and remembers that they are applied. Returns how many places changed.

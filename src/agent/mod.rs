@@ -22,7 +22,7 @@ use tower::util::MapRequestLayer;
 
 pub use error::StartError;
 
-use crate::aaa::{Authenticator, Users};
+use crate::aaa::Authenticator;
 use crate::admission::{Admission, Sessions};
 use crate::codec::Wire;
 use crate::config::Config;
@@ -71,7 +71,7 @@ impl Agent {
             files: config.security_log.files,
         })?;
         let sessions = Sessions::new(config.limits, clock.clone(), log.clone());
-        let authenticator = Authenticator::new(Users::new(store.schema())?, config.limits.password_checks)?;
+        let authenticator = Authenticator::new(datastore.users.clone(), config.limits.password_checks)?;
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let endpoint = Endpoint::read(&config, store.schema(), &store.newest().tree, clock.now()).await?;
         let listener = match endpoint.transport {
@@ -168,6 +168,7 @@ impl Agent {
             config: self.datastore.config.clone(),
             wire: Arc::new(Wire::new(schema.clone())),
             capable: Arc::new(capable),
+            users: self.datastore.users.clone(),
             knobs: Knobs::new(&schema),
             clock: self.clock.clone(),
             limits: gnmi::Limits {

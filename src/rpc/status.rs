@@ -9,6 +9,7 @@ use std::fmt::Display;
 use tonic::{Code, Status};
 
 use super::gnmi::{ArbitrationError, SetExtensionError};
+use crate::aaa::Unreadable;
 use crate::codec::{EncodingError, OperationId, PathDecodeError, SetError, SetErrorKind};
 use crate::path::PathError;
 use crate::store::{CommitError, ConfirmError, EditError};
@@ -155,6 +156,13 @@ pub(super) fn read_only(user: &str, paths: &str) -> Status {
     minor(Code::PermissionDenied, 2020, text)
 }
 
+/// A read of what the user may not see (GET-022).
+pub(super) fn unreadable(user: &str, error: &Unreadable) -> Status {
+    let Unreadable { path, reason } = error;
+    let text = format_args!("Permission denied - unauthorized use of '{path}' - user '{user}', {reason}");
+    minor(Code::PermissionDenied, 2020, text)
+}
+
 /// A commit that was refused. `origins` names the operation behind each edit.
 pub(super) fn commit(error: &CommitError, origins: &[OperationId]) -> Status {
     match error {
@@ -165,6 +173,11 @@ pub(super) fn commit(error: &CommitError, origins: &[OperationId]) -> Status {
             };
             let operation = origins.get(*position).copied().unwrap_or(OperationId::Request);
             minor(Code::InvalidArgument, number, format_args!("{source} - gRPC: {operation}"))
+        }
+        CommitError::Denied(denied) => {
+            let operation = denied.position.and_then(|position| origins.get(position)).copied();
+            let operation = operation.unwrap_or(OperationId::Request);
+            minor(Code::PermissionDenied, 2020, format_args!("{denied} - gRPC: {operation}"))
         }
         // The request is well formed; it is the commit as a whole that fails (SET-029, C-19).
         CommitError::Constraints(_) => minor(Code::Aborted, 2304, error),

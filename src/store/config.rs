@@ -13,6 +13,7 @@ use super::commit::{Commit, Next, Origin, Store, lock};
 use super::confirm::{Held, Waiting};
 use super::delta::Delta;
 use super::edit::{self, Edit, EditError};
+use super::guard::{Change, Denied, Guard};
 use super::journal::{Fingerprint, Journal, JournalError, Record};
 use super::settle::settle;
 use super::state::without_state;
@@ -62,10 +63,7 @@ pub fn prepare(
     edits: &[Edit],
     now: Timestamp,
 ) -> Result<(Tree, Delta), CommitError> {
-    let mut candidate = start;
-    for (position, edit) in edits.iter().enumerate() {
-        edit::apply(&mut candidate, schema, edit, now).map_err(|source| CommitError::Edit { position, source })?;
-    }
+    let candidate = edited(schema, start, edits, now)?;
     judge(schema, validator, base, candidate, now)
 }
 
@@ -82,6 +80,13 @@ pub(super) fn judge(
     Ok((candidate, delta))
 }
 
+fn edited(schema: &Schema, mut start: Tree, edits: &[Edit], now: Timestamp) -> Result<Tree, CommitError> {
+    for (position, edit) in edits.iter().enumerate() {
+        edit::apply(&mut start, schema, edit, now).map_err(|source| CommitError::Edit { position, source })?;
+    }
+    Ok(start)
+}
+
 /// Why a commit was refused. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
@@ -93,6 +98,9 @@ pub enum CommitError {
         /// Why.
         source: EditError,
     },
+    /// The author may not make this change.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The configuration that would result breaks constraints (SET-029); there is at least one.
     #[error("{}", .0.iter().map(Violation::to_string).collect::<Vec<_>>().join("; "))]
     Constraints(Vec<Violation>),
@@ -127,6 +135,7 @@ pub struct ConfigWriter {
     pub(super) turn: Mutex<Turn>,
     /// What waits, for those who watch its deadline. Changed by the writer whose turn it is.
     pub(super) waiting: watch::Sender<Option<Waiting>>,
+    guard: Option<Arc<dyn Guard>>,
 }
 
 /// What only the writer whose turn it is may touch.
@@ -153,7 +162,12 @@ impl ConfigWriter {
     /// A writer to this store. `validator` has to hold the configuration the store starts with.
     pub fn new(store: Arc<Store>, validator: Validator, journal: Journal) -> Self {
         let turn = Turn { validator, journal, saved: None, held: None };
-        Self { store, turn: Mutex::new(turn), waiting: watch::Sender::new(None) }
+        Self { store, turn: Mutex::new(turn), waiting: watch::Sender::new(None), guard: None }
+    }
+
+    /// This writer with somebody to judge what authors may change. Without, everybody may change everything.
+    pub fn guarded_by(self, guard: Arc<dyn Guard>) -> Self {
+        Self { guard: Some(guard), ..self }
     }
 
     /// Applies all edits as one commit, on disk when this returns. Blocks for the disk, so asynchronous callers hand this to
@@ -173,7 +187,8 @@ impl ConfigWriter {
         let mut turn = lock(&self.turn);
         turn.refuse_while_waiting(now)?;
         let (schema, base) = (self.store.schema(), self.store.newest());
-        let (candidate, delta) = prepare(schema, &mut turn.validator, &base.tree, base.tree.clone(), edits, now)?;
+        let start = self.permitted(&base.tree, edits, author, now)?;
+        let (candidate, delta) = judge(schema, &mut turn.validator, &base.tree, start, now)?;
         let record = Record { time: now, author: author.clone() };
         self.write(&mut turn, Voted { base: &base.tree, candidate, delta, confirm: None }, &record, saving)
     }
@@ -225,6 +240,22 @@ impl ConfigWriter {
         // A crash between the two applies the same tables again at the next start, which changes nothing.
         lock(&self.turn).journal.set_startup(fingerprint)?;
         Ok(committed)
+    }
+
+    /// What the edits make of a tree, as far as their author may make it. To be called by the writer whose turn it is.
+    pub(super) fn permitted(
+        &self,
+        base: &Tree,
+        edits: &[Edit],
+        author: &Author,
+        time: Timestamp,
+    ) -> Result<Tree, CommitError> {
+        let schema = self.store.schema();
+        let mut candidate = edited(schema, base.clone(), edits, time)?;
+        if let Some(guard) = &self.guard {
+            guard.judge(Change { schema, author, base, candidate: &mut candidate, edits, time })?;
+        }
+        Ok(candidate)
     }
 }
 

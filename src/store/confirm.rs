@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::commit::lock;
-use super::config::{Author, CommitError, Committed, ConfigWriter, Saving, Turn, Voted, judge, prepare};
+use super::config::{Author, CommitError, Committed, ConfigWriter, Saving, Turn, Voted, judge};
 use super::delta::Delta;
 use super::edit::Edit;
 use super::journal::{JournalError, Record};
@@ -154,7 +154,8 @@ impl ConfigWriter {
         let mut turn = lock(&self.turn);
         turn.refuse_while_waiting(now)?;
         let (schema, base) = (self.store.schema(), self.store.newest());
-        let (candidate, delta) = prepare(schema, &mut turn.validator, &base.tree, base.tree.clone(), edits, now)?;
+        let start = self.permitted(&base.tree, edits, author, now)?;
+        let (candidate, delta) = judge(schema, &mut turn.validator, &base.tree, start, now)?;
         let (back, saved) = (Delta::between(schema, &candidate, &base.tree), turn.saved.clone());
         let record = Record { time: now, author: author.clone() };
         let voted = Voted { base: &base.tree, candidate, delta, confirm: Some(&id) };

@@ -9,8 +9,10 @@ mod text;
 
 mod admission;
 mod arbitration;
+mod authz;
 mod bundling;
 mod bytes;
+mod bytes_laws;
 mod capabilities;
 mod commit_confirmed;
 mod door;

@@ -11,6 +11,7 @@ mod request;
 mod schemas;
 mod set;
 mod subscribe;
+mod visible;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use older::Older;
 
 use arbitration::Elections;
 
+use crate::aaa::Users;
 use crate::admission::Caller;
 use crate::codec::{Encoding, ValueForm, Wire};
 use crate::path::{Resolver, Views};
@@ -54,6 +56,8 @@ pub struct Parts {
     pub wire: Arc<Wire>,
     /// Leaves that support ON_CHANGE, with their ancestors.
     pub capable: Arc<NodeSet>,
+    /// Where users stand.
+    pub users: Users,
     /// Where the configuration leaves stand that steer this service.
     pub knobs: Knobs,
     /// The clock.
