@@ -13,6 +13,7 @@ mod authz;
 mod bundling;
 mod bytes;
 mod capabilities;
+mod codes;
 mod commit_confirmed;
 mod door;
 mod encodings;
