@@ -96,7 +96,7 @@ async fn cost(
     table: &mut Table,
     what: &str,
 ) -> Result<f64> {
-    let sessions = connect_all(server.target(), CONNECTIONS).await?;
+    let sessions = connect_all(server.target(), subscribers.min(CONNECTIONS)).await?;
     let mut live = Live::open(&sessions, &vec![request.clone(); subscribers], Opening::SAMPLES).await?;
     let window = live.window(server, bench.budget.compare).await?;
     if window.tracks.iter().any(|track| track.leaves == 0) {

@@ -91,7 +91,7 @@ async fn references(bench: &Bench) -> Result<Table> {
     let mut table = Table::new(&["", "subscribers", "delivered/s", "us CPU a leaf"]);
     for making in [Making::Objects, Making::Spliced] {
         let (server, _) = bench.reference(&["--making", making.argument(), "--rate", &u32::MAX.to_string()]).await?;
-        for subscribers in [1, 8] {
+        for subscribers in [1, 8].into_iter().take(if bench.budget.complete { 2 } else { 1 }) {
             let sessions = connect_all(server.target(), subscribers).await?;
             let mut live = Live::open(&sessions, &vec![Bytes::new(); subscribers], Opening::SAMPLES).await?;
             let window = live.window(&server, bench.budget.window).await?;
@@ -130,7 +130,7 @@ impl Changes {
         let mut alone = None;
         let (one, all) = (self.one.encode()?, self.all.encode()?);
         for subscribers in CROWDS {
-            let sessions = connect_all(daemon.target(), CONNECTIONS).await?;
+            let sessions = connect_all(daemon.target(), CONNECTIONS.min(1 + subscribers)).await?;
             let mut requests = vec![one.clone()];
             requests.resize(1 + subscribers, all.clone());
             let mut live = Live::open(&sessions, &requests, self.opening).await?;
