@@ -198,9 +198,8 @@ impl Engine {
             let heartbeat = || plan.heartbeat.map(|every| Heartbeat { next: after(now.instant, every), every });
             let leaves = match plan.mode {
                 PathMode::Sample => Some(Leaves::All),
-                PathMode::TargetDefined if self.plan.configuration.is_none() => Some(Leaves::Sampled),
-                // All configuration is announced when it changes.
-                PathMode::TargetDefined | PathMode::OnChange => None,
+                PathMode::TargetDefined => Some(Leaves::Sampled),
+                PathMode::OnChange => None,
             };
             if let Some(leaves) = leaves {
                 let next = after(now.instant, plan.sample_interval);

@@ -158,6 +158,8 @@ impl Plan {
             }
             let streams = request.mode == ListMode::Stream;
             let mode = match asked.mode {
+                // All configuration is announced when it changes.
+                PathMode::TargetDefined if request.configuration.is_some() => PathMode::OnChange,
                 PathMode::TargetDefined if rules.target_defined_samples => PathMode::Sample,
                 PathMode::OnChange if streams && !rules.on_change => {
                     return Err(PlanError::OnChange { path: asked.path.to_string() });

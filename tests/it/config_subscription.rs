@@ -8,7 +8,7 @@ use ganymede::pb::gnmi_ext::{
 };
 use tonic::Code;
 
-use crate::harness::{Client, Harness, Subscription, subscribe};
+use crate::harness::{Client, Harness, Subscription, eventually, subscribe};
 use crate::request::*;
 use crate::text::*;
 
@@ -173,6 +173,13 @@ async fn starts_only_when_asked() {
     }
     let mut plain = client.subscribe(on_change([TEXT])).await;
     plain.round().await;
+    let _asked = watch(&client, [TEXT]).await;
+    let flag = "/state/system/telemetry/grpc/subscription[subscription-id=*]/extension/config-subscription";
+    eventually(vec!["false".to_owned(), "true".to_owned()], async || {
+        let found = get_text(&client.get(get([flag])).await.unwrap()).join("; ");
+        found.split("; ").filter_map(|line| line.rsplit_once(" = ")).map(|(_, value)| value.to_owned()).collect()
+    })
+    .await;
     client.apply(update(TEXT, r#""one""#)).await;
     client.apply(update(TEXT, r#""two""#)).await;
     let mut said = plain.next().await;

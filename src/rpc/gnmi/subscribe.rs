@@ -81,6 +81,7 @@ impl Gnmi {
             mode: plan.mode,
             encoding: Encoding::from_pb(list.encoding, parts.profile.encodings).unwrap_or(Encoding::Json),
             bundling: parts.knobs.bundling(&parts.store.newest().tree).filter(|_| bundles),
+            configuration: plan.configuration.is_some(),
             since: parts.clock.now(),
             paths: plan.paths.iter().map(path).collect(),
         }
