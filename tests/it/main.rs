@@ -31,4 +31,5 @@ mod set_values;
 mod state;
 mod subscribe;
 mod target_defined;
+mod use_models;
 mod wire;

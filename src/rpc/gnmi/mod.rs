@@ -4,6 +4,7 @@ mod capabilities;
 mod extensions;
 mod get;
 mod knobs;
+mod models;
 mod older;
 mod request;
 mod set;

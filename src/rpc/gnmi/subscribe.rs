@@ -12,7 +12,7 @@ use tonic::{Request, Status, Streaming};
 
 use super::request::{Paths, summary};
 use super::{Gnmi, extensions};
-use crate::admission::Caller;
+use crate::admission::{Caller, DSCP_MAX, Subscribing};
 use crate::codec::{Encoded, Encoder, Grouping};
 use crate::feed::Feed;
 use crate::path::RawPath;
@@ -39,6 +39,7 @@ impl Gnmi {
             caller.about(about(&list));
         }
         let depth = extensions::depth(&first.extension)?;
+        let dscp = dscp(&list)?;
         let (plan, encoder) = self.plan(&list, depth)?;
         let parts = &self.parts;
         let paths = self.paths_permit(plan.paths.len())?;
@@ -49,8 +50,18 @@ impl Gnmi {
         let (store, capable, clock) = (parts.store.clone(), parts.capable.clone(), parts.clock.clone());
         let feed = Feed::new(store, Arc::new(plan), capable, encoder, bundling, clock);
         let shutdown = Box::pin(parts.shutdown.clone().cancelled_owned());
+        let subscribing = caller.as_ref().map(|caller| caller.session.subscribing(dscp));
         let user_changed = caller.map(|caller| Box::pin(caller.user_changed().cancelled_owned()));
-        Ok(Subscription { feed, inbound: Some(inbound), mode, shutdown, user_changed, ended: false, _paths: paths })
+        Ok(Subscription {
+            feed,
+            inbound: Some(inbound),
+            mode,
+            shutdown,
+            user_changed,
+            ended: false,
+            _paths: paths,
+            _subscribing: subscribing,
+        })
     }
 
     /// Counts the paths of a subscription for as long as it lives. A wildcard path is one path (LIM-006).
@@ -89,6 +100,11 @@ impl Gnmi {
         };
         let tree = &self.parts.store.newest().tree;
         let plan = Plan::new(&request, &self.resolver(tree), &profile.rules);
+        let only = self.within_models(&list.use_models, tree)?;
+        let plan = plan.and_then(|plan| match only {
+            Some(only) => plan.within(only, self.parts.store.schema()),
+            None => Ok(plan),
+        });
         let plan = plan.map_err(|error| status::plan(&error))?;
         let grouping = match mode {
             ListMode::Once => Grouping::Whole { prefix: plan.common_branch(self.parts.store.schema()) },
@@ -99,6 +115,13 @@ impl Gnmi {
         let encoder = Encoder::new(wire, values, paths.form, target, grouping, message_bytes_max);
         Ok((plan, if profile.newer_fields { encoder } else { encoder.without_duplicates() }))
     }
+}
+
+/// The DSCP that a list asks for (SUB-043).
+fn dscp(list: &pb::SubscriptionList) -> Result<Option<u8>, Status> {
+    let Some(pb::QosMarking { marking }) = list.qos else { return Ok(None) };
+    let dscp = u8::try_from(marking).ok().filter(|&dscp| dscp <= DSCP_MAX);
+    dscp.map(Some).ok_or_else(|| status::marking(marking, DSCP_MAX))
 }
 
 /// The paths, for the security log.
@@ -135,6 +158,8 @@ pub struct Subscription {
     user_changed: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     ended: bool,
     _paths: OwnedSemaphorePermit,
+    /// The DSCP of the connection is that of the first of these (SUB-043).
+    _subscribing: Option<Subscribing>,
 }
 
 impl Subscription {
