@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ganymede::agent::{Agent, StartError};
-use ganymede::cli::{Arguments, Command, PasswdError, passwd};
+use ganymede::cli::{Arguments, Command, PasswdError, ProtoError, passwd, proto};
 use ganymede::config::{self, Config};
 use ganymede::log;
 use ganymede::platform::on_change_paths;
@@ -38,6 +38,14 @@ fn main() -> ExitCode {
             }
             Err(error @ PasswdError::Hash(_)) => failed(&error, SOFTWARE),
             Err(error) => failed(&error, USAGE),
+        },
+        Command::Proto { out, config } => match proto(&out, config.as_deref()) {
+            Ok(file) => {
+                println!("{}", file.display());
+                ExitCode::SUCCESS
+            }
+            Err(error @ ProtoError::Write { .. }) => failed(&error, UNAVAILABLE),
+            Err(error) => failed(&error, CONFIGURATION),
         },
         Command::OnChangePaths { config } => {
             match config

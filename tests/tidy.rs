@@ -90,7 +90,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("signals", &["agent"]),
-    ("cli", &["aaa"]),
+    ("cli", &["aaa", "codec", "config", "schema"]),
 ];
 
 const LINES_MAX: usize = 600;

@@ -6,6 +6,9 @@ use super::{DataPath, KeyMatch, Pattern, PatternStep, RawElem, RawPath, Step};
 use crate::schema::{Input, Module, NodeId, Rule, Schema};
 use crate::value::Value;
 
+/// The origin under which a Get finds what describes the models.
+pub const SCHEMAS_ORIGIN: &str = "gnmi.schemas";
+
 /// Why a path means nothing in this schema. Each names the path and the rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -28,6 +31,12 @@ pub enum PathError {
         path: String,
         /// The origin.
         origin: String,
+    },
+    /// The origin of descriptions of the models, which only Get reads (ENC-048).
+    #[error("{path} - Origin '{SCHEMAS_ORIGIN}' holds no data, only Get reads it")]
+    SchemasOrigin {
+        /// The path.
+        path: String,
     },
     /// An empty name in the middle (PATH-021).
     #[error("{path} - Empty path element, '//' is not supported")]
@@ -279,6 +288,7 @@ impl Walk<'_> {
         let module_of = |root: NodeId| schema.module(schema.node(root).module);
         let found: Vec<_> = match self.raw.origin.as_deref() {
             None | Some("") => all.collect(),
+            Some(SCHEMAS_ORIGIN) => return Err(PathError::SchemasOrigin { path: self.raw.to_string() }),
             Some("openconfig") => all.filter(|&root| Family::of(module_of(root)) == Family::OpenConfig).collect(),
             Some("nokia" | "nokia-sros" | "sros" | "native") => {
                 all.filter(|&root| Family::of(module_of(root)) == Family::Nokia).collect()

@@ -37,7 +37,7 @@ fn path_code(error: &PathError) -> (Code, u16) {
     match error {
         PathError::UnknownElement { .. } => (Code::InvalidArgument, 2201),
         PathError::Disabled { .. } => (Code::Unimplemented, 2201),
-        PathError::UnknownOrigin { .. } => (Code::InvalidArgument, 2202),
+        PathError::UnknownOrigin { .. } | PathError::SchemasOrigin { .. } => (Code::InvalidArgument, 2202),
         PathError::EmptyName { .. }
         | PathError::KeysOnNonList { .. }
         | PathError::UnknownKey { .. }

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod harness;
+mod proto_bytes;
 mod request;
 mod text;
 
 mod admission;
 mod bundling;
+mod bytes;
 mod capabilities;
 mod door;
 mod encodings;

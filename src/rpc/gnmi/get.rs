@@ -5,10 +5,12 @@ use std::ops::ControlFlow;
 use tonic::Status;
 
 use super::request::{Paths, summary};
-use super::{Gnmi, extensions};
+use super::{Gnmi, extensions, schemas};
 use crate::admission::Caller;
-use crate::codec::{Filter, LeafForm, PathForm, Shape, ValueForm, encode_path, typed_value, write_branch};
-use crate::path::{Pattern, RawPath, Resolver, Step};
+use crate::codec::{
+    Filter, LeafForm, PathForm, Shape, ValueForm, Wire, encode_path, typed_value, write_branch, write_root,
+};
+use crate::path::{Pattern, RawPath, Resolver, SCHEMAS_ORIGIN, Step};
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::get_request::DataType;
 use crate::pb::gnmi::typed_value::Value as Typed;
@@ -33,6 +35,7 @@ impl Gnmi {
         let commit = self.parts.store.newest();
         let resolver = self.resolver(&commit.tree);
         let mut reply = Reply {
+            wire: &self.parts.wire,
             schema: resolver.schema,
             tree: &commit.tree,
             shape: Shape { ietf: values == ValueForm::Leaf(LeafForm::JsonIetf), filter, depth, views: resolver.views },
@@ -47,7 +50,10 @@ impl Gnmi {
         let timestamp = self.parts.clock.now().nanos();
         let mut notification = Vec::with_capacity(absolute.len());
         for raw in &absolute {
-            let update = reply.path(&resolver, raw)?;
+            let update = match raw.origin.as_deref() {
+                Some(SCHEMAS_ORIGIN) => vec![schemas::update(raw, values, form)?],
+                _ => reply.path(&resolver, raw)?,
+            };
             notification.push(pb::Notification { timestamp, prefix: prefix.clone(), update, ..Default::default() });
         }
         Ok(pb::GetResponse { notification, ..Default::default() })
@@ -67,6 +73,7 @@ fn filter(data_type: i32) -> Result<Filter, Status> {
 
 /// A reply in the making.
 struct Reply<'a> {
+    wire: &'a Wire,
     schema: &'a Schema,
     tree: &'a Tree,
     shape: Shape,
@@ -83,11 +90,14 @@ impl Reply<'_> {
     /// The updates for one path of the request.
     fn path(&mut self, resolver: &Resolver<'_>, raw: &RawPath) -> Result<Vec<pb::Update>, Status> {
         let patterns = resolver.read(raw).map_err(|error| status::path(&error))?;
-        for pattern in &patterns {
-            match self.values {
-                ValueForm::Leaf(form @ LeafForm::Scalars) => self.leaves(pattern, form)?,
-                ValueForm::Leaf(form @ (LeafForm::Json | LeafForm::JsonIetf)) => self.subtrees(pattern, form)?,
+        match self.values {
+            ValueForm::Leaf(form @ LeafForm::Scalars) => {
+                patterns.iter().try_for_each(|pattern| self.leaves(pattern, form))?;
             }
+            ValueForm::Leaf(form @ (LeafForm::Json | LeafForm::JsonIetf)) => {
+                patterns.iter().try_for_each(|pattern| self.subtrees(pattern, form))?;
+            }
+            ValueForm::Root => self.root(&patterns)?,
         }
         // A wildcard that matches nothing is an answer, a place that does not exist is an error (GET-014, C-17).
         if self.updates.is_empty()
@@ -151,6 +161,15 @@ impl Reply<'_> {
         };
         Cursor::new().read(tree, pattern, &mut each, &mut || ControlFlow::Continue(()));
         result
+    }
+
+    /// BYTES: one update for all that the path selects, at the root (GET-024, C-18).
+    fn root(&mut self, patterns: &[Pattern]) -> Result<(), Status> {
+        let mut message = Vec::new();
+        if !write_root(self.wire, self.tree, patterns, &self.shape, &mut message) {
+            return Ok(());
+        }
+        self.push(&[], pb::TypedValue { value: Some(Typed::ProtoBytes(message.into())) })
     }
 
     fn push(&mut self, at: &[Step], value: pb::TypedValue) -> Result<(), Status> {

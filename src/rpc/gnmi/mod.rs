@@ -7,6 +7,7 @@ mod knobs;
 mod models;
 mod older;
 mod request;
+mod schemas;
 mod set;
 mod subscribe;
 
