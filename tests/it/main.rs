@@ -25,6 +25,7 @@ mod paths;
 mod profile_15_0;
 mod profile_16_0;
 mod profile_latest;
+mod proto_version;
 mod replay;
 mod sample;
 mod set;

@@ -8,7 +8,7 @@ use super::request::{Paths, summary};
 use super::{Gnmi, extensions, schemas};
 use crate::admission::Caller;
 use crate::codec::{
-    Filter, LeafForm, PathForm, Shape, ValueForm, Wire, encode_path, typed_value, write_branch, write_root,
+    Encoding, Filter, LeafForm, PathForm, Shape, ValueForm, Wire, encode_path, typed_value, write_branch, write_root,
 };
 use crate::path::{Pattern, RawPath, Resolver, SCHEMAS_ORIGIN, Step};
 use crate::pb::gnmi as pb;
@@ -30,9 +30,9 @@ impl Gnmi {
         }
         let Paths { absolute, form, target } = paths?;
         let depth = extensions::depth(&request.extension)?;
-        let values = self.values(request.encoding)?;
-        let filter = filter(request.r#type)?;
         let commit = self.parts.store.newest();
+        let values = self.values(request.encoding, &commit.tree)?;
+        let filter = filter(request.r#type)?;
         let resolver = self.resolver(&commit.tree);
         let mut reply = Reply {
             wire: &self.parts.wire,
@@ -51,7 +51,9 @@ impl Gnmi {
         let mut notification = Vec::with_capacity(absolute.len());
         for raw in &absolute {
             let update = match raw.origin.as_deref() {
-                Some(SCHEMAS_ORIGIN) => vec![schemas::update(raw, values, form)?],
+                Some(SCHEMAS_ORIGIN) if profile.encodings.contains(&Encoding::Bytes) => {
+                    vec![schemas::update(raw, values, form)?]
+                }
                 _ => reply.path(&resolver, raw)?,
             };
             notification.push(pb::Notification { timestamp, prefix: prefix.clone(), update, ..Default::default() });
@@ -91,7 +93,7 @@ impl Reply<'_> {
     fn path(&mut self, resolver: &Resolver<'_>, raw: &RawPath) -> Result<Vec<pb::Update>, Status> {
         let patterns = resolver.read(raw).map_err(|error| status::path(&error))?;
         match self.values {
-            ValueForm::Leaf(form @ LeafForm::Scalars) => {
+            ValueForm::Leaf(form @ (LeafForm::Scalars | LeafForm::ScalarsV070)) => {
                 patterns.iter().try_for_each(|pattern| self.leaves(pattern, form))?;
             }
             ValueForm::Leaf(form @ (LeafForm::Json | LeafForm::JsonIetf)) => {

@@ -76,7 +76,8 @@ impl Gnmi {
 
     fn plan(&self, list: &pb::SubscriptionList, depth: Option<u32>) -> Result<(Plan, Encoder), Status> {
         let profile = &self.parts.profile;
-        let values = self.values(list.encoding)?;
+        let tree = &self.parts.store.newest().tree;
+        let values = self.values(list.encoding, tree)?;
         let mode = match pb::subscription_list::Mode::try_from(list.mode) {
             Ok(pb::subscription_list::Mode::Stream) => ListMode::Stream,
             Ok(pb::subscription_list::Mode::Once) => ListMode::Once,
@@ -98,7 +99,6 @@ impl Gnmi {
             depth,
             paths: each.map(|(asked, path)| path_request(asked, path, mode)).collect::<Result<_, Status>>()?,
         };
-        let tree = &self.parts.store.newest().tree;
         let plan = Plan::new(&request, &self.resolver(tree), &profile.rules);
         let only = self.within_models(&list.use_models, tree)?;
         let plan = plan.and_then(|plan| match only {
