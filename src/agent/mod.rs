@@ -8,6 +8,7 @@ mod datastore;
 mod element;
 mod endpoint;
 mod error;
+mod patience;
 mod reload;
 
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ use tower::util::MapRequestLayer;
 
 pub use error::StartError;
 
-use crate::aaa::{Authenticator, Users};
+use crate::aaa::Authenticator;
 use crate::admission::{Admission, Sessions};
 use crate::codec::Wire;
 use crate::config::Config;
@@ -70,7 +71,7 @@ impl Agent {
             files: config.security_log.files,
         })?;
         let sessions = Sessions::new(config.limits, clock.clone(), log.clone());
-        let authenticator = Authenticator::new(Users::new(store.schema())?, config.limits.password_checks)?;
+        let authenticator = Authenticator::new(datastore.users.clone(), config.limits.password_checks)?;
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let endpoint = Endpoint::read(&config, store.schema(), &store.newest().tree, clock.now()).await?;
         let listener = match endpoint.transport {
@@ -95,6 +96,16 @@ impl Agent {
 
     /// Serves until the token is cancelled. A second call only waits for that.
     pub async fn run(&self, shutdown: CancellationToken) {
+        let served = CancellationToken::new();
+        let serving = async {
+            self.serve_until(shutdown).await;
+            self.element.stop();
+            served.cancel();
+        };
+        tokio::join!(serving, patience::watch(&self.datastore.config, &self.clock, &served));
+    }
+
+    async fn serve_until(&self, shutdown: CancellationToken) {
         let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (listener, &self.endpoint.transport) {
             (Some(listener), Ok(transport)) => self.serve(listener, transport, shutdown).await,
@@ -105,7 +116,6 @@ impl Agent {
                 shutdown.cancelled().await;
             }
         }
-        self.element.stop();
     }
 
     async fn serve(&self, listener: Listener, transport: &Transport, shutdown: CancellationToken) {
@@ -158,6 +168,7 @@ impl Agent {
             config: self.datastore.config.clone(),
             wire: Arc::new(Wire::new(schema.clone())),
             capable: Arc::new(capable),
+            users: self.datastore.users.clone(),
             knobs: Knobs::new(&schema),
             clock: self.clock.clone(),
             limits: gnmi::Limits {
@@ -165,6 +176,8 @@ impl Agent {
                 subscribe_message_bytes: limits.subscribe_message_bytes,
                 set_edits: limits.set_edits,
                 subscription_paths: limits.subscription_paths,
+                arbitration_roles: limits.arbitration_roles,
+                commit_patience: limits.commit_patience,
             },
             free_paths: Arc::new(Semaphore::new(limits.subscription_paths)),
             profile,

@@ -5,6 +5,7 @@
 //! Dial-in hands this stream to the RPC; whoever opens a connection the other way may feed the same stream to it.
 
 mod outlet;
+mod sight;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -22,12 +23,15 @@ use crate::store::{Commit, Store};
 use crate::telemetry::{Engine, Moment, Plan, Progress};
 use crate::time::Clock;
 use outlet::Outlet;
+pub use sight::Reader;
+use sight::{Screened, Sight};
 
 /// Encoded SubscribeResponse messages of one subscription. Ends by itself only after a ONCE list.
 #[derive(Debug)]
 pub struct Feed {
     engine: Engine,
     outlet: Outlet,
+    sight: Option<Sight>,
     store: Arc<Store>,
     commits: WatchStream<Arc<Commit>>,
     deadline: Option<Instant>,
@@ -55,6 +59,7 @@ impl Feed {
         Self {
             engine,
             outlet: Outlet::new(encoder, bundling),
+            sight: None,
             store,
             commits,
             deadline: None,
@@ -63,6 +68,12 @@ impl Feed {
             done: false,
             idle: false,
         }
+    }
+
+    /// Limits it to what somebody may read (AUTH-030, AUTH-031).
+    pub fn seen_by(mut self, reader: Box<dyn Reader>, plan: Arc<Plan>) -> Self {
+        self.sight = Some(Sight::new(reader, plan));
+        self
     }
 
     /// Answers a Poll message: everything again (SUB-021).
@@ -117,7 +128,12 @@ impl Stream for Feed {
                 return Poll::Ready(None);
             }
             let now = moment(&this.clock);
-            let progress = this.engine.poll(&this.store.newest(), now, &mut this.outlet.encoder);
+            let newest = this.store.newest();
+            let sight = this.sight.as_mut();
+            let progress = match sight.and_then(|sight| sight.screen(&newest, this.store.schema())) {
+                None => this.engine.poll(&newest, now, &mut this.outlet.encoder),
+                Some(screen) => this.engine.poll(&newest, now, &mut Screened::new(screen, &mut this.outlet.encoder)),
+            };
             this.outlet.fill(now.instant);
             this.outlet.release(now.instant);
             match progress {

@@ -132,6 +132,11 @@ impl Harness {
         Client::connect(endpoint, user).await
     }
 
+    /// What the security log holds so far.
+    pub(crate) fn security_log(&self) -> String {
+        std::fs::read_to_string(self.data.path().join("security.log")).unwrap()
+    }
+
     /// Where a client connects to.
     pub(crate) fn endpoint(&self) -> Endpoint {
         Endpoint::from_shared(format!("http://{}", self.address)).unwrap()

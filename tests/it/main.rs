@@ -8,9 +8,12 @@ mod request;
 mod text;
 
 mod admission;
+mod arbitration;
+mod authz;
 mod bundling;
 mod bytes;
 mod capabilities;
+mod commit_confirmed;
 mod door;
 mod encodings;
 mod extensions;

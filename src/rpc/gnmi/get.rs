@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use tonic::Status;
 
 use super::request::{Paths, summary};
+use super::visible::Reader;
 use super::{Gnmi, extensions, schemas};
 use crate::admission::Caller;
 use crate::codec::{
@@ -38,6 +39,7 @@ impl Gnmi {
             wire: &self.parts.wire,
             schema: resolver.schema,
             tree: &commit.tree,
+            reader: self.reader(caller, &commit.tree),
             shape: Shape { ietf: values == ValueForm::Leaf(LeafForm::JsonIetf), filter, depth, views: resolver.views },
             values,
             form,
@@ -78,6 +80,7 @@ struct Reply<'a> {
     wire: &'a Wire,
     schema: &'a Schema,
     tree: &'a Tree,
+    reader: Reader<'a>,
     shape: Shape,
     values: ValueForm,
     form: PathForm,
@@ -92,20 +95,22 @@ impl Reply<'_> {
     /// The updates for one path of the request.
     fn path(&mut self, resolver: &Resolver<'_>, raw: &RawPath) -> Result<Vec<pb::Update>, Status> {
         let patterns = resolver.read(raw).map_err(|error| status::path(&error))?;
+        let view = self.reader.view(self.schema, self.tree, &patterns)?;
+        let tree = view.as_ref().unwrap_or(self.tree);
         match self.values {
             ValueForm::Leaf(form @ (LeafForm::Scalars | LeafForm::ScalarsV070)) => {
-                patterns.iter().try_for_each(|pattern| self.leaves(pattern, form))?;
+                patterns.iter().try_for_each(|pattern| self.leaves(tree, pattern, form))?;
             }
             ValueForm::Leaf(form @ (LeafForm::Json | LeafForm::JsonIetf)) => {
-                patterns.iter().try_for_each(|pattern| self.subtrees(pattern, form))?;
+                patterns.iter().try_for_each(|pattern| self.subtrees(tree, pattern, form))?;
             }
-            ValueForm::Root => self.root(&patterns)?,
+            ValueForm::Root => self.root(tree, &patterns)?,
         }
         // A wildcard that matches nothing is an answer, a place that does not exist is an error (GET-014, C-17).
         if self.updates.is_empty()
             && self.missing == GetMissing::NotFound
             && let [pattern] = &*patterns
-            && pattern.as_data_path().is_some_and(|path| !self.tree.exists(&path))
+            && pattern.as_data_path().is_some_and(|path| !tree.exists(&path))
         {
             return Err(status::not_found(&raw.to_string()));
         }
@@ -113,9 +118,9 @@ impl Reply<'_> {
     }
 
     /// JSON: one update for each place, holding all below it (GET-013, GET-017).
-    fn subtrees(&mut self, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
+    fn subtrees(&mut self, tree: &Tree, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
         let mut result = Ok(());
-        instances(self.tree, pattern, &mut |at, found| {
+        instances(tree, pattern, &mut |at, found| {
             if result.is_ok()
                 && let Some(value) = self.subtree(at, found, form)
             {
@@ -147,9 +152,8 @@ impl Reply<'_> {
     }
 
     /// PROTO: one update for each leaf (GET-024, C-18).
-    fn leaves(&mut self, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
+    fn leaves(&mut self, tree: &Tree, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
         let deepest = self.shape.depth.map(|depth| pattern.steps().len() + depth as usize - 1);
-        let tree = self.tree;
         let mut result = Ok(());
         let mut each = |at: &[Step], node: NodeId, leaf: &Leaf| {
             let shown = self.shape.filter.admits(self.schema.node(node))
@@ -166,9 +170,9 @@ impl Reply<'_> {
     }
 
     /// BYTES: one update for all that the path selects, at the root (GET-024, C-18).
-    fn root(&mut self, patterns: &[Pattern]) -> Result<(), Status> {
+    fn root(&mut self, tree: &Tree, patterns: &[Pattern]) -> Result<(), Status> {
         let mut message = Vec::new();
-        if !write_root(self.wire, self.tree, patterns, &self.shape, &mut message) {
+        if !write_root(self.wire, tree, patterns, &self.shape, &mut message) {
             return Ok(());
         }
         self.push(&[], pb::TypedValue { value: Some(Typed::ProtoBytes(message.into())) })

@@ -48,7 +48,12 @@ impl Gnmi {
         let bundles = parts.profile.bundling && mode != ListMode::Once;
         let bundling = parts.knobs.bundling(&parts.store.newest().tree).filter(|_| bundles);
         let (store, capable, clock) = (parts.store.clone(), parts.capable.clone(), parts.clock.clone());
-        let feed = Feed::new(store, Arc::new(plan), capable, encoder, bundling, clock);
+        let plan = Arc::new(plan);
+        let feed = Feed::new(store, plan.clone(), capable, encoder, bundling, clock);
+        let feed = match &caller {
+            Some(caller) => feed.seen_by(self.viewer(caller), plan),
+            None => feed,
+        };
         let shutdown = Box::pin(parts.shutdown.clone().cancelled_owned());
         let subscribing = caller.as_ref().map(|caller| caller.session.subscribing(dscp));
         let user_changed = caller.map(|caller| Box::pin(caller.user_changed().cancelled_owned()));
