@@ -12,6 +12,7 @@ mod arbitration;
 mod authz;
 mod bundling;
 mod bytes;
+mod bytes_laws;
 mod capabilities;
 mod commit_confirmed;
 mod door;

@@ -4,13 +4,20 @@
 use std::sync::Arc;
 
 use ganymede::codec::{PROTO_FILE_NAME, proto_file};
-use ganymede::schema::{NodeId, Schema, Sources, load};
+use ganymede::schema::{Kind, NodeId, Schema, Sources, Type, load};
 use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, MessageDescriptor, OneofDescriptor, ReflectMessage, Value,
 };
 
 /// A leaf as the texts of PROTO say it: its path with all keys, and its value with the field it would come in.
 pub(crate) type Leaf = (String, String);
+
+/// A leaf, and what it is.
+pub(crate) struct Found {
+    pub(crate) node: NodeId,
+    pub(crate) is_key: bool,
+    pub(crate) leaf: Leaf,
+}
 
 /// The .proto file of a schema, compiled.
 pub(crate) struct Decoder {
@@ -44,38 +51,21 @@ impl Decoder {
         message
     }
 
-    /// Every leaf that a root message holds, in its order; keys stand with the entry they belong to.
+    /// Every leaf that a root message holds; keys stand with the entry they belong to.
     pub(crate) fn leaves(&self, bytes: &[u8]) -> Vec<Leaf> {
-        let mut leaves = Vec::new();
-        self.branch(None, "", &self.message(bytes), &mut leaves);
-        leaves
+        self.found(bytes).into_iter().map(|found| found.leaf).collect()
     }
 
     /// The same without the keys.
     pub(crate) fn leaves_without_keys(&self, bytes: &[u8]) -> Vec<Leaf> {
-        let mut leaves = self.leaves(bytes);
-        leaves.retain(|(path, _)| !self.is_key(path));
-        leaves
+        self.found(bytes).into_iter().filter(|found| !found.is_key).map(|found| found.leaf).collect()
     }
 
-    /// Whether a path ends at a key of a list.
-    pub(crate) fn is_key(&self, path: &str) -> bool {
-        let mut names = Vec::new();
-        let mut depth = 0;
-        let mut name = String::new();
-        for symbol in path.chars() {
-            match symbol {
-                '[' => depth += 1,
-                ']' => depth -= 1,
-                '/' if depth == 0 => names.push(std::mem::take(&mut name)),
-                other if depth == 0 => name.push(other),
-                _ => {}
-            }
-        }
-        names.push(name);
-        let node = names.iter().skip(1).fold(None, |parent, name| Some(self.child(parent, name)));
-        let node = self.schema.node(node.unwrap());
-        matches!(&node.kind, ganymede::schema::Kind::Leaf(leaf) if leaf.is_key)
+    /// The same with what the schema says of them.
+    pub(crate) fn found(&self, bytes: &[u8]) -> Vec<Found> {
+        let mut found = Vec::new();
+        self.branch(None, "", &self.message(bytes), &mut found);
+        found
     }
 
     fn child(&self, parent: Option<NodeId>, name: &str) -> NodeId {
@@ -83,19 +73,22 @@ impl Decoder {
         self.schema.child(parent, module, name).unwrap_or_else(|| panic!("no node {name}"))
     }
 
-    fn branch(&self, of: Option<NodeId>, path: &str, message: &DynamicMessage, leaves: &mut Vec<Leaf>) {
+    fn branch(&self, of: Option<NodeId>, path: &str, message: &DynamicMessage, found: &mut Vec<Found>) {
         for (field, value) in message.fields() {
             let name = self.option(&field.options(), "yang_leaf_name");
             let node = self.child(of, &name);
             let path = format!("{path}/{name}");
             match (self.schema.node(node).is_terminal(), value) {
-                (true, value) => leaves.push((path, self.leaf(&field, value))),
-                (false, Value::Message(inner)) => self.branch(Some(node), &path, inner, leaves),
+                (true, value) => {
+                    let is_key = matches!(&self.schema.node(node).kind, Kind::Leaf(leaf) if leaf.is_key);
+                    found.push(Found { node, is_key, leaf: (path, self.leaf(&field, value)) });
+                }
+                (false, Value::Message(inner)) => self.branch(Some(node), &path, inner, found),
                 (false, Value::List(entries)) => {
                     for entry in entries {
                         let entry = entry.as_message().unwrap();
                         let path = format!("{path}{}", self.keys(node, entry));
-                        self.branch(Some(node), &path, entry, leaves);
+                        self.branch(Some(node), &path, entry, found);
                     }
                 }
                 other => panic!("{path}: {other:?}"),
@@ -111,7 +104,11 @@ impl Decoder {
             let found = entry.fields().find(|(field, _)| self.option(&field.options(), "yang_leaf_name") == name);
             let (field, value) = found.unwrap_or_else(|| panic!("an entry without {name}: {entry}"));
             let text = self.leaf(&field, value);
-            texts.push(format!("[{name}={}]", text.split_once(' ').unwrap().1));
+            let text = text.split_once(' ').unwrap().1;
+            // In a path an identity has no module.
+            let is_identity = matches!(self.schema.node(key).ty().map(|ty| &**ty), Some(Type::Identity(_)));
+            let text = text.split_once(':').filter(|_| is_identity).map_or(text, |(_, name)| name);
+            texts.push(format!("[{name}={text}]"));
         }
         texts.sort();
         texts.concat()
@@ -138,7 +135,8 @@ impl Decoder {
             "yang_type_empty" => "bool true".to_owned(),
             "yang_type_decimal64" => {
                 let (digits, precision) = (value("digits").as_i64().unwrap(), value("precision").as_u32().unwrap());
-                format!("double {}", digits as f64 / 10f64.powi(precision.try_into().unwrap()))
+                // Through text, because that rounds once.
+                format!("double {}", format!("{digits}e-{precision}").parse::<f64>().unwrap())
             }
             _ => self.scalar(&descriptor.get_field_by_name("value").unwrap(), &value("value")),
         }
