@@ -2,18 +2,14 @@
 
 import re
 import subprocess
-import tempfile
-from importlib import resources
-from pathlib import Path
 
 import pytest
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from grpc_tools import protoc
+from google.protobuf import descriptor_pool, message_factory
 
 from harness import eventually
 from harness.daemon import binary
 from harness.gnmic import leaves as gnmic_leaves
-from harness.wire import leaves, path, value
+from harness.wire import descriptors, leaves, path, value
 
 FILE = "ganymede-combined-model.proto"
 
@@ -30,14 +26,8 @@ def proto(tmp_path_factory):
 @pytest.fixture(scope="module")
 def root(proto):
     """The class of the root message, as protoc and Google's protobuf make it."""
-    bundled = resources.files("grpc_tools") / "_proto"
-    with tempfile.TemporaryDirectory() as directory:
-        out = Path(directory) / "set.pb"
-        flags = [f"-I{proto}", f"-I{bundled}", "--include_imports", f"--descriptor_set_out={out}"]
-        assert protoc.main(["protoc", *flags, FILE]) == 0
-        files = descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file
     pool = descriptor_pool.DescriptorPool()
-    for file in files:
+    for file in descriptors(proto / FILE, proto).file:
         pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("Nokia.SROS.root"))
 

@@ -42,7 +42,7 @@ impl Choice {
     fn of(&mut self, count: usize) -> usize {
         let count = count.max(1) as u64;
         let chosen = self.0 % count;
-        self.0 = self.0 / count ^ self.0.rotate_left(29);
+        self.0 = (self.0 / count) ^ self.0.rotate_left(29);
         usize::try_from(chosen).unwrap()
     }
 }
@@ -128,14 +128,12 @@ fn tree(schema: &Schema, leaves: &[(NodeId, u64)]) -> Tree {
     tree
 }
 
+/// Is told a leaf by branch, node and value, and what PROTO says of it.
+type Tell<'t> = dyn FnMut(&[Step], NodeId, &Value, Option<Leaf>) + 't;
+
 /// What PROTO says of each leaf that a pattern selects; none for what BYTES does not say: keys, which it says more often,
 /// and empty leaf-lists, which are nothing in protobuf.
-fn said_in_proto(
-    schema: &Schema,
-    tree: &Tree,
-    pattern: &Pattern,
-    tell: &mut dyn FnMut(&[Step], NodeId, &Value, Option<Leaf>),
-) {
+fn said_in_proto(schema: &Schema, tree: &Tree, pattern: &Pattern, tell: &mut Tell<'_>) {
     let mut each = |at: &[Step], node: NodeId, leaf: &Stored| {
         let path: Vec<_> = at.iter().cloned().chain([Step { node, key: None }]).collect();
         let said = typed_value(schema, node, &leaf.value, LeafForm::Scalars);
