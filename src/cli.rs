@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::aaa::local::{self, HashError};
 use crate::codec::{PROTO_FILE_NAME, proto_file};
 use crate::config::{self, ConfigError};
+use crate::control::SubscriptionAction;
 use crate::schema::{LoadError, load};
 
 /// The gRPC management plane of a carrier router, for a Linux lab VM or whitebox.
@@ -33,6 +34,15 @@ pub enum Command {
         /// Only print the settings in effect, as TOML
         #[arg(long)]
         print_config: bool,
+    },
+    /// List the subscriptions of a daemon that runs, or end some
+    Subscriptions {
+        /// The TOML file of the daemon
+        #[arg(long)]
+        config: PathBuf,
+        /// What to do instead of listing them
+        #[command(subcommand)]
+        action: Option<SubscriptionAction>,
     },
     /// Write the .proto file of the loaded YANG, for clients of the encoding BYTES
     Proto {

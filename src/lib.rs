@@ -9,10 +9,10 @@
 //! - state: [`store`] (the tree, commits, constraints, the journal)
 //! - behaviour: [`telemetry`] (subscriptions), [`aaa`] (users and profiles), [`platform`] (the element itself)
 //! - rim: [`pb`] (wire messages), [`codec`] (between wire and words), [`feed`] (a subscription as a stream), [`net`]
-//!   (listener, TLS), [`admission`] (sessions, channels, who may do what)
+//!   (listener, TLS), [`admission`] (sessions, channels, who may do what), [`monitor`] (state about the daemon itself)
 //! - services: [`rpc`]
 //! - process: [`log`], [`config`] (the TOML file), [`agent`] (how the parts are put together), [`signals`],
-//!   [`cli`]
+//!   [`control`] (commands to a daemon that runs), [`cli`]
 
 pub mod time;
 pub mod value;
@@ -29,6 +29,7 @@ pub mod telemetry;
 pub mod admission;
 pub mod codec;
 pub mod feed;
+pub mod monitor;
 pub mod net;
 pub mod pb;
 
@@ -38,5 +39,6 @@ pub mod rpc;
 pub mod agent;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod log;
 pub mod signals;

@@ -11,6 +11,7 @@ use clap::Parser;
 use ganymede::agent::{Agent, StartError};
 use ganymede::cli::{Arguments, Command, PasswdError, ProtoError, passwd, proto};
 use ganymede::config::{self, Config};
+use ganymede::control::{self, SubscriptionAction, print_answer};
 use ganymede::log;
 use ganymede::platform::on_change_paths;
 use ganymede::schema::{Sources, load};
@@ -38,6 +39,19 @@ fn main() -> ExitCode {
             }
             Err(error @ PasswdError::Hash(_)) => failed(&error, SOFTWARE),
             Err(error) => failed(&error, USAGE),
+        },
+        Command::Subscriptions { config, action } => match config::load(&config) {
+            Err(error) => failed(&error, CONFIGURATION),
+            Ok(settings) => match control::ask(&settings.data_dir, &SubscriptionAction::question(action)) {
+                Err(error) => failed(&error, UNAVAILABLE),
+                Ok(answer) => match print_answer(&answer) {
+                    Ok(text) => {
+                        print!("{text}");
+                        ExitCode::SUCCESS
+                    }
+                    Err(reason) => failed(&reason, USAGE),
+                },
+            },
         },
         Command::Proto { out, config } => match proto(&out, config.as_deref()) {
             Ok(file) => {

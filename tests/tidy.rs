@@ -24,6 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pb", &["codec"]),
     ("codec", &["time", "value", "schema", "path", "store", "telemetry", "pb"]),
     ("feed", &["time", "value", "schema", "path", "store", "telemetry", "codec"]),
+    ("monitor", &["time", "value", "schema", "path", "store", "telemetry", "platform", "codec", "feed", "admission"]),
     // Its tests open sessions, which write to the security log.
     ("net", &["time", "admission", "log"]),
     ("admission", &["time", "value", "schema", "path", "store", "aaa", "log"]),
@@ -81,16 +82,19 @@ const LAYERS: &[(&str, &[&str])] = &[
             "pb",
             "codec",
             "feed",
+            "monitor",
             "net",
             "admission",
             "rpc",
             "log",
             "config",
+            "control",
             "profile",
         ],
     ),
+    ("control", &["telemetry", "feed"]),
     ("signals", &["agent"]),
-    ("cli", &["aaa", "codec", "config", "schema"]),
+    ("cli", &["aaa", "codec", "config", "control", "schema"]),
 ];
 
 const LINES_MAX: usize = 600;

@@ -15,6 +15,7 @@ mod rpc;
 mod session;
 
 pub use caller::Caller;
+pub use channel::{ChannelState, Finished, RpcFacts};
 pub use layer::{Admission, Admitting};
 pub use limits::{
     CHANNELS_MAX, GET_RESPONSE_BYTES_MAX, Limits, REQUEST_MESSAGE_BYTES_MAX, SESSIONS_MAX, SUBSCRIBE_MESSAGE_BYTES_MAX,

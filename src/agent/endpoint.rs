@@ -26,6 +26,8 @@ pub(super) struct Endpoint {
     pub(super) address: SocketAddr,
     /// What the port speaks, or why there is no port.
     pub(super) transport: Result<Transport, &'static str>,
+    /// Whether the configuration has the server on.
+    pub(super) enabled: bool,
     /// TCP keepalive, when it is on.
     pub(super) keepalive: Option<Keepalive>,
     /// Bytes of one request message, by the knob `max-msg-size`.
@@ -49,11 +51,12 @@ impl Endpoint {
             retries: grpc.number("tcp-keepalive/retries").and_then(|retries| retries.try_into().ok()).unwrap_or(4),
         });
         let message_bytes = grpc.number("max-msg-size").and_then(|megabytes| usize::try_from(megabytes << 20).ok());
-        let transport = match grpc.text("admin-state").as_deref() {
-            Some("disable") => Err("/configure/system/grpc/admin-state is disable"),
-            _ => transport(config, &grpc, address.ip(), now).await?,
+        let enabled = grpc.text("admin-state").as_deref() != Some("disable");
+        let transport = match enabled {
+            false => Err("/configure/system/grpc/admin-state is disable"),
+            true => transport(config, &grpc, address.ip(), now).await?,
         };
-        Ok(Self { address, transport, keepalive, message_bytes })
+        Ok(Self { address, transport, enabled, keepalive, message_bytes })
     }
 }
 

@@ -12,10 +12,12 @@ mod patience;
 mod reload;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 use tower::util::MapRequestLayer;
@@ -26,11 +28,15 @@ use crate::aaa::Authenticator;
 use crate::admission::{Admission, Sessions};
 use crate::codec::Wire;
 use crate::config::Config;
+use crate::control::Door;
+use crate::feed::Registry;
 use crate::log::{SecurityLog, SecurityLogSettings};
+use crate::monitor::{self, Monitor, Server, ServerState};
 use crate::net::{self, Incoming, Listener, Transport};
 use crate::pb::GnmiServer;
 use crate::platform::on_change;
 use crate::rpc::gnmi::{self, Gnmi, Knobs};
+use crate::store::Tree;
 use crate::time::Clock;
 use datastore::Datastore;
 use element::Element;
@@ -52,6 +58,7 @@ pub struct Agent {
     clock: Clock,
     sessions: Arc<Sessions>,
     admission: Admission,
+    subscriptions: Arc<Registry>,
     element: Element,
     endpoint: Endpoint,
     /// Taken by `run`; none when the configuration asks for no port.
@@ -81,7 +88,8 @@ impl Agent {
         let address = listener.as_ref().map(Listener::local_addr);
         let element = Element::start(&config, store, &clock).await?;
         let (config, listener) = (Mutex::new(config), Mutex::new(listener));
-        Ok(Self { datastore, config, clock, sessions, admission, element, endpoint, listener, address })
+        let subscriptions = Arc::default();
+        Ok(Self { datastore, config, clock, sessions, admission, subscriptions, element, endpoint, listener, address })
     }
 
     /// Where it listens; tells the port when the configuration left that to the system. None when nothing is served.
@@ -107,6 +115,15 @@ impl Agent {
 
     async fn serve_until(&self, shutdown: CancellationToken) {
         let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut monitor = self.monitor();
+        monitor.refresh().await;
+        // Ends with this call.
+        let mut beside = JoinSet::new();
+        beside.spawn(monitor.run());
+        match Door::open(&self.data_dir(), self.subscriptions.clone()) {
+            Ok(door) => drop(beside.spawn(door.serve())),
+            Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
+        }
         match (listener, &self.endpoint.transport) {
             (Some(listener), Ok(transport)) => self.serve(listener, transport, shutdown).await,
             (_, transport) => {
@@ -149,6 +166,32 @@ impl Agent {
         }
     }
 
+    fn data_dir(&self) -> PathBuf {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner).data_dir.clone()
+    }
+
+    /// What writes state about the daemon itself.
+    fn monitor(&self) -> Monitor {
+        let state = match (&self.endpoint.transport, self.endpoint.enabled) {
+            (Ok(_), _) => ServerState::Up,
+            (Err(_), false) => ServerState::AdminDown,
+            (Err(_), true) => ServerState::NoTransport,
+        };
+        let knobs = Knobs::new(self.datastore.store.schema());
+        let profile = self.config.lock().unwrap_or_else(PoisonError::into_inner).profile.clone();
+        let server = move |tree: &Tree| {
+            let version = profile.gnmi_version.as_deref().unwrap_or_else(|| knobs.proto_version(tree).text());
+            Server { state, gnmi_version: knobs.gnmi_enabled(tree).then(|| version.to_owned()) }
+        };
+        Monitor::new(monitor::Parts {
+            store: self.datastore.store.clone(),
+            sessions: self.sessions.clone(),
+            subscriptions: self.subscriptions.clone(),
+            server: Box::new(server),
+            clock: self.clock.clone(),
+        })
+    }
+
     /// The knob of the model and the limit of the file, whichever is lower.
     fn message_bytes(&self) -> usize {
         let limit = self.sessions.limits().request_message_bytes;
@@ -180,6 +223,7 @@ impl Agent {
                 commit_patience: limits.commit_patience,
             },
             free_paths: Arc::new(Semaphore::new(limits.subscription_paths)),
+            subscriptions: self.subscriptions.clone(),
             profile,
             release,
             shutdown: shutdown.clone(),

@@ -115,6 +115,11 @@ impl Encoding {
         }
     }
 
+    /// Its name in the models: `json-ietf`.
+    pub fn name(self) -> String {
+        self.to_pb().as_str_name().to_ascii_lowercase().replace('_', "-")
+    }
+
     /// Its number on the wire.
     pub fn to_pb(self) -> pb::Encoding {
         match self {

@@ -75,6 +75,7 @@ pub struct Encoder {
     open: Option<Open>,
     /// Bytes taken last, as a guess of what comes next.
     taken_bytes: usize,
+    contexts: u64,
 }
 
 /// A notification that is being written.
@@ -133,6 +134,7 @@ impl Encoder {
             finished: Vec::new(),
             open: None,
             taken_bytes: 0,
+            contexts: 0,
         }
     }
 
@@ -144,6 +146,11 @@ impl Encoder {
     /// The same encoder for a release whose messages have no field `duplicates` (CAP-016).
     pub fn without_duplicates(self) -> Self {
         Self { tells_duplicates: false, ..self }
+    }
+
+    /// Containers and list entries that were written about so far, each time anew.
+    pub fn contexts(&self) -> u64 {
+        self.contexts
     }
 
     /// Writes the value of a leaf. `at` is the branch it stands in; `duplicates` counts values the reader missed
@@ -162,6 +169,7 @@ impl Encoder {
             };
             follows && open.kind == Kind::Updates && open.time == time
         });
+        self.contexts += u64::from(moved || !fits);
         if !fits {
             self.begin(Kind::Updates, time);
         }
@@ -193,6 +201,7 @@ impl Encoder {
         let moved = self.trail.move_to(&self.wire, self.form, parent);
         let fits = self.open.as_ref().is_some_and(|open| open.kind == Kind::Deletes && open.time == time && !moved);
         if !fits {
+            self.contexts += 1;
             self.begin(Kind::Deletes, time);
         }
         let start = self.out.len();

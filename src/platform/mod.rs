@@ -12,7 +12,7 @@ mod cpu;
 mod handle;
 mod links;
 pub mod linux;
-mod map;
+pub(crate) mod map;
 mod numbering;
 mod on_change;
 pub mod reading;

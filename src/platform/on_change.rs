@@ -47,6 +47,7 @@ const MEASURED_LEAVES: &[&str] = &[
     "min-bundle-size",
     "avg-bundle-size",
     "max-bundle-size",
+    "max-bundle-time-granularity",
 ];
 
 /// Units of what is measured. A unit alone does not make a gauge: an MTU has bytes, a speed megabits.

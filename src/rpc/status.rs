@@ -234,3 +234,8 @@ pub(super) fn shutting_down() -> Status {
 pub(super) fn user_changed() -> Status {
     Status::cancelled("INFO: MGMT_CORE #2003: Subscription ended - the user of the session changed")
 }
+
+/// An administrator ended the subscription (SUB-034).
+pub(super) fn subscription_ended() -> Status {
+    Status::cancelled("INFO: MGMT_CORE #2003: Subscription ended - by an administrator")
+}

@@ -37,6 +37,7 @@ mod set_rules;
 mod set_values;
 mod state;
 mod subscribe;
+mod subscriptions;
 mod target_defined;
 mod use_models;
 mod wire;

@@ -83,7 +83,9 @@ impl Bench {
         }
         self.writer.commit(&batch, Timestamp::EPOCH).unwrap();
         let mut announced = Announced::default();
-        while self.engine.poll(&self.store.newest(), now(), &mut announced) == Progress::More {}
+        let store = self.store.clone();
+        let mut go_on = || self.engine.poll(&store.newest(), now(), &mut announced);
+        while matches!(go_on(), Progress::More | Progress::Next) {}
         announced.0.into_iter().filter(|&leaf| is_state_leaf(&self.schema, leaf)).collect()
     }
 
