@@ -4,11 +4,15 @@
 //! [`Engine::next_deadline`] says when to come back. A poll writes one piece and returns, so that a long initial
 //! synchronisation never holds a thread and a reader that stalls costs one pinned snapshot.
 
+mod commits;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+pub use commits::configuration;
 
 use super::plan::{ListMode, PathMode, PathPlan, Plan};
 use super::rules::{FirstSample, Initial};
@@ -297,7 +301,8 @@ impl Engine {
 
     /// Whether the plan may speak of a node.
     fn admits(&self, node: NodeId) -> bool {
-        self.plan.only.as_ref().is_none_or(|only| only.contains(node))
+        let keeps_to = |set: Option<&NodeSet>| set.is_none_or(|set| set.contains(node));
+        keeps_to(self.plan.configuration.as_deref()) && keeps_to(self.plan.only.as_ref())
     }
 
     /// Whether the leaves of a branch are within the depth asked for: those of the selected node itself are level 1
@@ -312,6 +317,9 @@ impl Engine {
             return;
         }
         let since = std::mem::replace(&mut self.seen, newest.clone());
+        if self.plan.configuration.is_some() {
+            return self.write_commits(&since, newest, sink);
+        }
         for watcher in &self.watchers {
             for pattern in &self.plan.paths[watcher.path].patterns {
                 newest.differences(&self.schema, &since, pattern, &mut |at, difference| match difference {
