@@ -14,6 +14,7 @@ mod bundling;
 mod bytes;
 mod bytes_laws;
 mod capabilities;
+mod codes;
 mod commit_confirmed;
 mod door;
 mod encodings;
