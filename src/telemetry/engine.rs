@@ -4,11 +4,15 @@
 //! [`Engine::next_deadline`] says when to come back. A poll writes one piece and returns, so that a long initial
 //! synchronisation never holds a thread and a reader that stalls costs one pinned snapshot.
 
+mod commits;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+pub use commits::configuration;
 
 use super::plan::{ListMode, PathMode, PathPlan, Plan};
 use super::rules::{FirstSample, Initial};
@@ -287,11 +291,12 @@ impl Engine {
 
     /// Whether a leaf belongs to a round.
     fn wants(&self, leaves: Leaves, node: NodeId) -> bool {
-        match leaves {
-            Leaves::All => true,
-            Leaves::OnChange => self.capable.contains(node),
-            Leaves::Sampled => !self.capable.contains(node),
-        }
+        self.plan.configuration.as_ref().is_none_or(|configuration| configuration.contains(node))
+            && match leaves {
+                Leaves::All => true,
+                Leaves::OnChange => self.capable.contains(node),
+                Leaves::Sampled => !self.capable.contains(node),
+            }
     }
 
     /// Whether the leaves of a branch are within the depth asked for: those of the selected node itself are level 1
@@ -306,6 +311,9 @@ impl Engine {
             return;
         }
         let since = std::mem::replace(&mut self.seen, newest.clone());
+        if self.plan.configuration.is_some() {
+            return self.write_commits(&since, newest, sink);
+        }
         for watcher in &self.watchers {
             for pattern in &self.plan.paths[watcher.path].patterns {
                 newest.differences(&self.schema, &since, pattern, &mut |at, difference| match difference {
@@ -402,7 +410,8 @@ impl Engine {
                 Difference::Removed => {
                     let announced = at.last().is_some_and(|step| self.capable.contains(step.node));
                     // Under TARGET_DEFINED the on-change half has told of this one already.
-                    if self.plan.sample_deletes && (sampler.leaves == Leaves::All || !announced) {
+                    let asked = at.last().is_none_or(|step| self.wants(Leaves::All, step.node));
+                    if self.plan.sample_deletes && asked && (sampler.leaves == Leaves::All || !announced) {
                         sink.delete(at, now.wall);
                     }
                 }

@@ -4,11 +4,12 @@
 //! before any data is sent (SUB-047).
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::rules::{FirstSample, Initial, PlanRules};
 use crate::path::{DataPath, KeyMatch, PathError, Pattern, RawPath, Resolver, Step};
-use crate::schema::Schema;
+use crate::schema::{NodeSet, Schema};
 
 /// Mode of the subscription list (gnmi-spec 3.5.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct PlanRequest {
     pub updates_only: bool,
     /// Levels below each path, none for all of them (EXT-003).
     pub depth: Option<u32>,
+    /// The nodes of the configuration, when nothing else is asked for (EXT-030).
+    pub configuration: Option<Arc<NodeSet>>,
     /// The paths.
     pub paths: Vec<PathRequest>,
 }
@@ -102,6 +105,8 @@ pub struct Plan {
     pub updates_only: bool,
     /// Levels below each path.
     pub depth: Option<u32>,
+    /// The nodes of the configuration, when nothing else is asked for; changes then come commit by commit.
+    pub configuration: Option<Arc<NodeSet>>,
     /// When the sampled paths speak first.
     pub first_sample: FirstSample,
     /// Whether what went away is told at the next sample.
@@ -140,8 +145,11 @@ impl Plan {
         }
         let mut paths: Vec<PathPlan> = Vec::with_capacity(request.paths.len());
         for asked in &request.paths {
-            let patterns = shown(resolver, resolver.read(&asked.path)?);
-            if paths.iter().any(|earlier| earlier.patterns == patterns) {
+            let mut patterns = shown(resolver, resolver.read(&asked.path)?);
+            if request.configuration.is_some() {
+                patterns.retain(|pattern| pattern.node().is_none_or(|node| resolver.schema.node(node).config));
+            }
+            if !patterns.is_empty() && paths.iter().any(|earlier| earlier.patterns == patterns) {
                 let path = match &*patterns {
                     [only] => only.display(resolver.schema).to_string(),
                     _ => asked.path.to_string(),
@@ -150,6 +158,8 @@ impl Plan {
             }
             let streams = request.mode == ListMode::Stream;
             let mode = match asked.mode {
+                // All configuration is announced when it changes.
+                PathMode::TargetDefined if request.configuration.is_some() => PathMode::OnChange,
                 PathMode::TargetDefined if rules.target_defined_samples => PathMode::Sample,
                 PathMode::OnChange if streams && !rules.on_change => {
                     return Err(PlanError::OnChange { path: asked.path.to_string() });
@@ -175,6 +185,7 @@ impl Plan {
             mode: request.mode,
             updates_only: request.updates_only,
             depth: request.depth,
+            configuration: request.configuration.clone(),
             first_sample: rules.first_sample,
             sample_deletes: rules.sample_deletes,
             on_change_initial: rules.on_change_initial,

@@ -5,6 +5,7 @@ mod capabilities;
 mod commit;
 mod extensions;
 mod get;
+mod history;
 mod knobs;
 mod older;
 mod request;
@@ -22,6 +23,7 @@ use tonic::{Request, Response, Status, Streaming};
 pub use arbitration::{ArbitrationError, ClaimError};
 pub use commit::CommitExtensionError;
 pub use extensions::SetExtensionError;
+pub use history::HistoryError;
 pub use knobs::Knobs;
 use older::Older;
 
@@ -36,6 +38,7 @@ use crate::pb::gnmi as pb;
 use crate::profile::Profile;
 use crate::schema::NodeSet;
 use crate::store::{ConfigWriter, Store, Tree};
+use crate::telemetry::configuration;
 use crate::time::Clock;
 
 /// The service. One value for the process, cloned by reference.
@@ -44,6 +47,8 @@ pub struct Gnmi {
     parts: Arc<Parts>,
     /// Who may write, where several controllers arbitrate.
     elections: Arc<Elections>,
+    /// The nodes that are configuration.
+    configuration: Arc<NodeSet>,
 }
 
 /// What the service is put together from.
@@ -98,7 +103,8 @@ impl Gnmi {
     /// The service from its parts.
     pub fn new(parts: Parts) -> Self {
         let elections = Arc::new(Elections::new(parts.limits.arbitration_roles));
-        Self { parts: Arc::new(parts), elections }
+        let configuration = Arc::new(configuration(parts.store.schema()));
+        Self { parts: Arc::new(parts), elections, configuration }
     }
 
     fn resolver(&self, tree: &Tree) -> Resolver<'_> {

@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Request, Status, Streaming};
 
+use super::extensions::OfSubscribe;
 use super::request::{Paths, summary};
 use super::{Gnmi, extensions};
 use crate::admission::Caller;
@@ -39,8 +40,8 @@ impl Gnmi {
         if let Some(caller) = &caller {
             caller.about(about(&list));
         }
-        let depth = extensions::depth(&first.extension)?;
-        let (plan, encoder) = self.plan(&list, depth)?;
+        let asked = extensions::of_subscribe(&first.extension, list.mode)?;
+        let (plan, encoder) = self.plan(&list, &asked)?;
         let parts = &self.parts;
         let paths = self.paths_permit(plan.paths.len())?;
         let mode = plan.mode;
@@ -80,6 +81,7 @@ impl Gnmi {
             mode: plan.mode,
             encoding: Encoding::from_pb(list.encoding, parts.profile.encodings).unwrap_or(Encoding::Json),
             bundling: parts.knobs.bundling(&parts.store.newest().tree).filter(|_| bundles),
+            configuration: plan.configuration.is_some(),
             since: parts.clock.now(),
             paths: plan.paths.iter().map(path).collect(),
         }
@@ -95,7 +97,7 @@ impl Gnmi {
             .ok_or_else(|| status::too_many_paths(asked, limit.saturating_sub(free), limit))
     }
 
-    fn plan(&self, list: &pb::SubscriptionList, depth: Option<u32>) -> Result<(Plan, Encoder), Status> {
+    fn plan(&self, list: &pb::SubscriptionList, extensions: &OfSubscribe) -> Result<(Plan, Encoder), Status> {
         let profile = &self.parts.profile;
         let values = self.values(list.encoding)?;
         let mode = match pb::subscription_list::Mode::try_from(list.mode) {
@@ -116,7 +118,8 @@ impl Gnmi {
         let request = PlanRequest {
             mode,
             updates_only: list.updates_only,
-            depth,
+            depth: extensions.depth,
+            configuration: extensions.configuration.then(|| self.configuration.clone()),
             paths: each.map(|(asked, path)| path_request(asked, path, mode)).collect::<Result<_, Status>>()?,
         };
         let tree = &self.parts.store.newest().tree;
