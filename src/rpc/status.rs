@@ -100,6 +100,17 @@ pub(super) fn disabled(service: &str, knob: &str) -> Status {
     minor(Code::Unimplemented, 2210, format_args!("{service} is disabled - {knob}"))
 }
 
+/// A QoS marking that is no DSCP (SUB-043).
+pub(super) fn marking(asked: u32, max: u8) -> Status {
+    minor(Code::InvalidArgument, 2301, format_args!("QoS marking {asked} is no DSCP, which goes from 0 to {max}"))
+}
+
+/// A model in `use_models` that is not offered, or not in this version (SUB-045).
+pub(super) fn unknown_model(name: &str, version: &str) -> Status {
+    let version = if version.is_empty() { String::new() } else { format!(" {version}") };
+    minor(Code::Unimplemented, 2216, format_args!("Model {name}{version} is not supported"))
+}
+
 /// An RPC that the imitated release does not have (C-07).
 pub(super) fn unknown_rpc(rpc: &str, release: &str) -> Status {
     minor(Code::Unimplemented, 2215, format_args!("{rpc} is not served under release-profile {release}"))
@@ -135,6 +146,7 @@ pub(super) fn plan(error: &PlanError) -> Status {
     match error {
         PlanError::Path(error) => path(error),
         PlanError::Empty | PlanError::Duplicate { .. } => minor(Code::InvalidArgument, 2206, error),
+        PlanError::OutsideModels { .. } => minor(Code::Unimplemented, 2216, error),
         PlanError::OnChange { .. } => minor(Code::InvalidArgument, 2205, error),
         PlanError::IntervalTooSmall { .. } => minor(Code::InvalidArgument, 2301, error),
     }

@@ -291,12 +291,18 @@ impl Engine {
 
     /// Whether a leaf belongs to a round.
     fn wants(&self, leaves: Leaves, node: NodeId) -> bool {
-        self.plan.configuration.as_ref().is_none_or(|configuration| configuration.contains(node))
-            && match leaves {
-                Leaves::All => true,
-                Leaves::OnChange => self.capable.contains(node),
-                Leaves::Sampled => !self.capable.contains(node),
-            }
+        let kind = match leaves {
+            Leaves::All => true,
+            Leaves::OnChange => self.capable.contains(node),
+            Leaves::Sampled => !self.capable.contains(node),
+        };
+        kind && self.admits(node)
+    }
+
+    /// Whether the plan may speak of a node.
+    fn admits(&self, node: NodeId) -> bool {
+        let keeps_to = |set: Option<&NodeSet>| set.is_none_or(|set| set.contains(node));
+        keeps_to(self.plan.configuration.as_deref()) && keeps_to(self.plan.only.as_ref())
     }
 
     /// Whether the leaves of a branch are within the depth asked for: those of the selected node itself are level 1
@@ -319,12 +325,12 @@ impl Engine {
                 newest.differences(&self.schema, &since, pattern, &mut |at, difference| match difference {
                     Difference::Leaf { node, new, old } => {
                         let changed = old.is_none_or(|old| old.version() != new.version() || old.value != new.value);
-                        if changed && self.capable.contains(node) && self.within_depth(pattern, at) {
+                        if changed && self.wants(Leaves::OnChange, node) && self.within_depth(pattern, at) {
                             sink.leaf(at, node, new, new.time.max(self.floor), missed(new, old));
                         }
                     }
                     Difference::Removed => {
-                        if at.last().is_none_or(|step| self.capable.contains(step.node)) {
+                        if at.last().is_none_or(|step| self.wants(Leaves::OnChange, step.node)) {
                             sink.delete(at, newest.time.max(self.floor));
                         }
                     }
@@ -410,8 +416,8 @@ impl Engine {
                 Difference::Removed => {
                     let announced = at.last().is_some_and(|step| self.capable.contains(step.node));
                     // Under TARGET_DEFINED the on-change half has told of this one already.
-                    let asked = at.last().is_none_or(|step| self.wants(Leaves::All, step.node));
-                    if self.plan.sample_deletes && asked && (sampler.leaves == Leaves::All || !announced) {
+                    let said = sampler.leaves == Leaves::Sampled && announced;
+                    if self.plan.sample_deletes && !said && at.last().is_none_or(|step| self.admits(step.node)) {
                         sink.delete(at, now.wall);
                     }
                 }

@@ -84,6 +84,12 @@ pub enum PlanError {
         /// The path.
         path: String,
     },
+    /// A path that none of the models lies at which the subscription keeps to (SUB-045).
+    #[error("{path} - Element is outside the models in use_models")]
+    OutsideModels {
+        /// The path.
+        path: String,
+    },
     /// Below the minimum (SMP-003).
     #[error("{path} - Sample interval {asked_ns} ns is below the minimum of {min_ns} ns ({} s)", min_ns / 1_000_000_000)]
     IntervalTooSmall {
@@ -113,6 +119,8 @@ pub struct Plan {
     pub sample_deletes: bool,
     /// Which leaves the initial values of an ON_CHANGE path hold.
     pub on_change_initial: Initial,
+    /// The nodes it keeps to, none when all of them count.
+    pub only: Option<NodeSet>,
     /// The paths, in the order asked.
     pub paths: Vec<PathPlan>,
 }
@@ -189,12 +197,24 @@ impl Plan {
             first_sample: rules.first_sample,
             sample_deletes: rules.sample_deletes,
             on_change_initial: rules.on_change_initial,
+            only: None,
             paths,
         })
     }
-}
 
-impl Plan {
+    /// The same plan, kept to these nodes (gnmi-spec 2.6, SUB-045). With a node the set holds every one above it.
+    pub fn within(mut self, only: NodeSet, schema: &Schema) -> Result<Self, PlanError> {
+        for path in &mut self.paths {
+            let outside = path.patterns.first().map(|pattern| pattern.display(schema).to_string());
+            path.patterns.retain(|pattern| pattern.node().is_none_or(|node| only.contains(node)));
+            if path.patterns.is_empty() {
+                return Err(PlanError::OutsideModels { path: outside.unwrap_or_default() });
+            }
+        }
+        self.only = Some(only);
+        Ok(self)
+    }
+
     /// Steps to the deepest branch that everything selected lies in, as far as no key is open: the prefix that one
     /// notification for all can have (C-21).
     pub fn common_branch(&self, schema: &Schema) -> Vec<Step> {

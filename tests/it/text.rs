@@ -38,6 +38,8 @@ pub(crate) fn value_text(value: Option<&TypedValue>) -> String {
         Some(Value::IntVal(number)) => format!("int {number}"),
         Some(Value::UintVal(number)) => format!("uint {number}"),
         Some(Value::BoolVal(value)) => format!("bool {value}"),
+        #[expect(deprecated, reason = "what gNMI 0.7.0 has for decimals")]
+        Some(Value::DecimalVal(decimal)) => format!("decimal {}e-{}", decimal.digits, decimal.precision),
         Some(Value::DoubleVal(number)) => format!("double {number}"),
         Some(Value::BytesVal(bytes)) => format!("bytes {bytes:?}"),
         Some(Value::LeaflistVal(members)) => {

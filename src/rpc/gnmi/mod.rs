@@ -7,6 +7,7 @@ mod extensions;
 mod get;
 mod history;
 mod knobs;
+mod models;
 mod older;
 mod request;
 mod schemas;
@@ -133,10 +134,11 @@ impl Gnmi {
         request
     }
 
-    /// What values look like in the answer to a request that asks for this encoding.
-    fn values(&self, encoding: i32) -> Result<ValueForm, Status> {
+    /// What values look like in the answer to a request that asks for this encoding now (ENC-006).
+    fn values(&self, encoding: i32, tree: &Tree) -> Result<ValueForm, Status> {
         let encoding = Encoding::from_pb(encoding, self.parts.profile.encodings);
-        encoding.map(Encoding::form).map_err(|error| super::status::encoding(&error))
+        let version = self.parts.knobs.proto_version(tree);
+        encoding.map(|encoding| encoding.form(version)).map_err(|error| super::status::encoding(&error))
     }
 
     /// Refuses every RPC while gNMI is administratively down (C-53).
