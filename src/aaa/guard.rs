@@ -256,3 +256,6 @@ fn is_set(schema: &Schema, child: &Child) -> bool {
         Child::List(..) => true,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,16 @@ impl Rights {
         making.done(schema)
     }
 
+    /// Rights without profiles behind them.
+    #[cfg(test)]
+    pub(super) fn of_rules(schema: &Schema, rules: &[AccessRule]) -> Self {
+        let mut making = Making::default();
+        for rule in rules {
+            making.push(rule.pattern.clone(), rule.access, Origin::Nobody);
+        }
+        making.done(schema)
+    }
+
     /// Everything but lawful intercept: what is read where profiles are not asked.
     pub(super) fn but_intercept(schema: &Schema, intercept: &[Pattern]) -> Self {
         let mut making = Making::closed(intercept);

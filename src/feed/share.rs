@@ -18,7 +18,7 @@ use std::task::{Context, Waker};
 use crate::codec::{Encoded, Encoder, EncoderShape};
 use crate::path::Step as PathStep;
 use crate::schema::NodeId;
-use crate::store::{Commit, Leaf};
+use crate::store::{Commit, ConfigChange, Leaf};
 use crate::telemetry::{Changes, Sink, Watched};
 use crate::time::Timestamp;
 
@@ -40,12 +40,10 @@ struct Key {
 }
 
 impl Groups {
-    /// Makes a subscription a member of the group it belongs to; none when it watches nothing.
+    /// Makes a subscription a member of the group it belongs to; none when it watches nothing, or
+    /// nothing that others could.
     pub(super) fn join(self: &Arc<Self>, changes: &Changes, encoder: &Encoder) -> Option<Member> {
-        if changes.is_empty() {
-            return None;
-        }
-        let key = Key { watched: changes.watched().clone(), shape: encoder.shape() };
+        let key = Key { watched: changes.watched()?.clone(), shape: encoder.shape() };
         let mut groups = lock(&self.groups);
         let group = groups.get(&key).and_then(Weak::upgrade).unwrap_or_else(|| {
             let group = Arc::new(Group {
@@ -257,6 +255,10 @@ impl Sink for Watching<'_> {
 
     fn sync(&mut self) {
         Sink::sync(self.encoder);
+    }
+
+    fn commit_done(&mut self, commit: &ConfigChange) {
+        Sink::commit_done(self.encoder, commit);
     }
 
     fn flush(&mut self) {

@@ -19,6 +19,9 @@ pub struct Changes {
     /// Leaves that announce their changes, and everything above one.
     capable: Arc<NodeSet>,
     watched: Arc<Watched>,
+    /// The nodes that a plan keeps to which is not like others.
+    only: Option<Arc<NodeSet>>,
+    is_own: bool,
 }
 
 /// What is watched. Equal for plans whose subscribers are told the same of every commit.
@@ -33,17 +36,14 @@ impl Changes {
     pub fn of(plan: &Plan, schema: Arc<Schema>, capable: Arc<NodeSet>) -> Self {
         let paths = plan.paths.iter().filter(|path| path.mode != PathMode::Sample);
         let patterns = paths.flat_map(|path| &path.patterns).cloned().collect();
-        Self { schema, capable, watched: Arc::new(Watched { patterns, depth: plan.depth }) }
+        let only = plan.only.clone().map(Arc::new);
+        let is_own = only.is_some() || plan.configuration.is_some();
+        Self { schema, capable, watched: Arc::new(Watched { patterns, depth: plan.depth }), only, is_own }
     }
 
-    /// What is watched.
-    pub fn watched(&self) -> &Watched {
-        &self.watched
-    }
-
-    /// Whether there is nothing to watch.
-    pub fn is_empty(&self) -> bool {
-        self.watched.patterns.is_empty()
+    /// What is watched; none when nothing is, or when others cannot be told the same.
+    pub fn watched(&self) -> Option<&Watched> {
+        Some(&*self.watched).filter(|watched| !self.is_own && !watched.patterns.is_empty())
     }
 
     /// Writes what changed from one commit to a later one. No time is earlier than `floor`.
@@ -52,12 +52,12 @@ impl Changes {
             newest.differences(&self.schema, since, pattern, &mut |at, difference| match difference {
                 Difference::Leaf { node, new, old } => {
                     let changed = old.is_none_or(|old| old.version() != new.version() || old.value != new.value);
-                    if changed && self.announces(node) && within(self.watched.depth, pattern, at.len()) {
+                    if changed && self.tells(node) && within(self.watched.depth, pattern, at.len()) {
                         sink.leaf(at, node, new, new.time.max(floor), missed(new, old));
                     }
                 }
                 Difference::Removed => {
-                    if at.last().is_none_or(|step| self.announces(step.node)) {
+                    if at.last().is_none_or(|step| self.tells(step.node)) {
                         sink.delete(at, newest.time.max(floor));
                     }
                 }
@@ -65,6 +65,10 @@ impl Changes {
             });
         }
         sink.flush();
+    }
+
+    fn tells(&self, node: NodeId) -> bool {
+        self.announces(node) && self.only.as_ref().is_none_or(|only| only.contains(node))
     }
 
     /// Whether a leaf announces its changes, or a branch holds such a leaf.

@@ -4,11 +4,15 @@
 //! [`Engine::next_deadline`] says when to come back. A poll writes one piece and returns, so that a long initial
 //! synchronisation never holds a thread and a reader that stalls costs one pinned snapshot.
 
+mod commits;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+pub use commits::configuration;
 
 use super::changes::{Changes, missed, within};
 use super::plan::{ListMode, PathMode, PathPlan, Plan};
@@ -318,11 +322,18 @@ impl Engine {
 
     /// Whether a leaf belongs to a round.
     fn wants(&self, leaves: Leaves, node: NodeId) -> bool {
-        match leaves {
+        let kind = match leaves {
             Leaves::All => true,
             Leaves::OnChange => self.changes.announces(node),
             Leaves::Sampled => !self.changes.announces(node),
-        }
+        };
+        kind && self.admits(node)
+    }
+
+    /// Whether the plan may speak of a node.
+    fn admits(&self, node: NodeId) -> bool {
+        let keeps_to = |set: Option<&NodeSet>| set.is_none_or(|set| set.contains(node));
+        keeps_to(self.plan.configuration.as_deref()) && keeps_to(self.plan.only.as_ref())
     }
 
     fn within_depth(&self, selected: &Pattern, at: &[Step]) -> bool {
@@ -335,6 +346,9 @@ impl Engine {
             return;
         }
         let since = std::mem::replace(&mut self.seen, newest.clone());
+        if self.plan.configuration.is_some() {
+            return self.write_commits(&since, newest, sink);
+        }
         self.changes.write(&since, newest, self.floor, sink);
     }
 
@@ -413,7 +427,8 @@ impl Engine {
                 Difference::Removed => {
                     let announced = at.last().is_some_and(|step| self.changes.announces(step.node));
                     // Under TARGET_DEFINED the on-change half has told of this one already.
-                    if self.plan.sample_deletes && (sampler.leaves == Leaves::All || !announced) {
+                    let said = sampler.leaves == Leaves::Sampled && announced;
+                    if self.plan.sample_deletes && !said && at.last().is_none_or(|step| self.admits(step.node)) {
                         sink.delete(at, now.wall);
                     }
                 }

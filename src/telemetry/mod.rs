@@ -12,7 +12,7 @@ mod sink;
 mod statistics;
 
 pub use changes::{Changes, Watched};
-pub use engine::{Engine, Moment, Progress};
+pub use engine::{Engine, Moment, Progress, configuration};
 pub use plan::{ListMode, PathMode, PathPlan, PathRequest, Plan, PlanError, PlanRequest};
 pub use rules::{FirstSample, Initial, PlanRules};
 pub use sink::Sink;

@@ -442,3 +442,14 @@ async fn a_stream_is_authenticated_once() {
     eventually(1, async || lines("session-close")).await;
     assert_eq!(lines("authentication"), 1);
 }
+
+/// SET-036: a commit that waits for its confirmation is judged as any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmed_commit_is_judged_too() {
+    let harness = start().await;
+    let (admin, operator) = (harness.client("admin").await, harness.client("operator").await);
+    let count = "/configure/system/security/user-params/attempts/count";
+    let refused = operator.set(extended(update(count, "9"), commit_request("c", None))).await;
+    check_refused(refused, Code::PermissionDenied, &[count, "profile 'operators' entry 10"]);
+    admin.apply(update(count, "9")).await;
+}

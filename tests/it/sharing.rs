@@ -98,6 +98,7 @@ impl Bench {
             mode: ListMode::Stream,
             encoding: Encoding::Proto,
             bundling,
+            configuration: false,
             since: Timestamp::EPOCH,
             paths: Vec::new(),
         });
