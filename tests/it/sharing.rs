@@ -7,7 +7,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_util::Stream;
-use ganymede::codec::{Bundling, Encoded, Encoder, Encoding, Grouping, MESSAGE_BYTES_MAX, PathForm, Wire};
+use ganymede::codec::{
+    Bundling, Encoded, Encoder, Encoding, Grouping, MESSAGE_BYTES_MAX, PathForm, ProtoVersion, Wire,
+};
 use ganymede::feed::{Description, Feed, Groups, Registry, Source};
 use ganymede::path::{DataPath, RawPath, Resolver, Views};
 use ganymede::pb::gnmi::subscribe_response::Response;
@@ -88,9 +90,15 @@ impl Bench {
             suppress_redundant: false,
             heartbeat_interval: if mode == PathMode::OnChange { 3_000_000_000 } else { 0 },
         };
-        let request = PlanRequest { mode: ListMode::Stream, updates_only: false, depth: None, paths: vec![path] };
+        let request = PlanRequest {
+            mode: ListMode::Stream,
+            updates_only: false,
+            depth: None,
+            configuration: None,
+            paths: vec![path],
+        };
         let plan = Plan::new(&request, &resolver(), &PlanRules::default()).unwrap();
-        let values = Encoding::Proto.form();
+        let values = Encoding::Proto.form(ProtoVersion::Latest);
         let encoder = Encoder::new(WIRE.clone(), values, PathForm::Elem, None, Grouping::PerBranch, MESSAGE_BYTES_MAX);
         let registered = self.registry.register(Description {
             user: String::new(),
