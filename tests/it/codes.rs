@@ -44,9 +44,7 @@ async fn errors_are_canonical() {
     check("state", write("/state/system", "{}").await, Code::InvalidArgument);
     check("unknown element to write", write("/configure/bogus", "1").await, Code::NotFound);
     check("a rule of the model", write("/test/rules", r#"{"leader":"nobody"}"#).await, Code::Aborted);
-    let mut union = set();
-    union.union_replace = update("/test/types/uint8", "1").update;
-    check("operation", client.set(union).await, Code::Unimplemented);
+    check("command lines", read("cli:/configure").await, Code::Unimplemented);
     let short = stream([sample("/test", 1)]);
     check("interval", Err::<(), _>(client.refusal(subscribe(short)).await), Code::InvalidArgument);
     let twice = stream([path("/test"), path("/test")].map(|path| asked(path, SubscriptionMode::OnChange)));
