@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ganymede::admission::Limits;
 use ganymede::net::{Identity, Tls, TlsVersion};
 use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
+use ganymede::pb::gnmi::typed_value::Value;
 use ganymede::pb::gnmi::{CapabilityRequest, CapabilityResponse, Encoding, SubscriptionMode};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
@@ -44,7 +45,8 @@ async fn errors_are_canonical() {
     check("state", write("/state/system", "{}").await, Code::InvalidArgument);
     check("unknown element to write", write("/configure/bogus", "1").await, Code::NotFound);
     check("a rule of the model", write("/test/rules", r#"{"leader":"nobody"}"#).await, Code::Aborted);
-    check("command lines", read("cli:/configure").await, Code::Unimplemented);
+    let ascii = Value::AsciiVal("1".to_owned());
+    check("form of a value", client.set(set().update("/test/types/uint8", ascii)).await, Code::Unimplemented);
     let short = stream([sample("/test", 1)]);
     check("interval", Err::<(), _>(client.refusal(subscribe(short)).await), Code::InvalidArgument);
     let twice = stream([path("/test"), path("/test")].map(|path| asked(path, SubscriptionMode::OnChange)));
