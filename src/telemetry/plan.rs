@@ -152,12 +152,13 @@ impl Plan {
             return Err(PlanError::Empty);
         }
         let mut paths: Vec<PathPlan> = Vec::with_capacity(request.paths.len());
+        let mut known = HashSet::with_capacity(request.paths.len());
         for asked in &request.paths {
             let mut patterns = shown(resolver, resolver.read(&asked.path)?);
             if request.configuration.is_some() {
                 patterns.retain(|pattern| pattern.node().is_none_or(|node| resolver.schema.node(node).config));
             }
-            if !patterns.is_empty() && paths.iter().any(|earlier| earlier.patterns == patterns) {
+            if !patterns.is_empty() && !known.insert(patterns.clone()) {
                 let path = match &*patterns {
                     [only] => only.display(resolver.schema).to_string(),
                     _ => asked.path.to_string(),

@@ -143,6 +143,11 @@ impl Harness {
         std::fs::read_to_string(self.data.path().join("security.log")).unwrap()
     }
 
+    /// Address and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Where a client connects to.
     pub(crate) fn endpoint(&self) -> Endpoint {
         Endpoint::from_shared(format!("http://{}", self.address)).unwrap()

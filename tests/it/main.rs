@@ -24,6 +24,7 @@ mod extensions;
 mod families;
 mod get;
 mod history;
+mod limits;
 mod net;
 mod on_change;
 mod on_change_paths;

@@ -42,9 +42,10 @@ impl Gnmi {
         }
         let asked = extensions::of_subscribe(&first.extension, list.mode)?;
         let dscp = dscp(&list)?;
+        // Before anything is done for so many of them.
+        let paths = self.paths_permit(list.subscription.len())?;
         let (plan, encoder) = self.plan(&list, &asked)?;
         let parts = &self.parts;
-        let paths = self.paths_permit(plan.paths.len())?;
         let mode = plan.mode;
         let registered = parts.subscriptions.register(self.description(&list, &plan, caller.as_deref()));
         let viewer = caller.as_ref().map(|caller| self.viewer(caller));
