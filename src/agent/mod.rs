@@ -223,6 +223,7 @@ impl Agent {
                 commit_patience: limits.commit_patience,
             },
             free_paths: Arc::new(Semaphore::new(limits.subscription_paths)),
+            groups: Arc::default(),
             subscriptions: self.subscriptions.clone(),
             profile,
             release,

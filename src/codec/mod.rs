@@ -20,7 +20,7 @@ pub use bundle::{BundleSizes, Bundler, Bundling};
 pub use bytes::{PROTO_FILE_NAME, proto_file, write_root};
 pub use edit::{OperationId, SetError, SetErrorKind, SetOperation, decode_set};
 pub use json::{Filter, Shape, write_branch};
-pub use notification::{Encoder, Grouping, MESSAGE_BYTES_MAX};
+pub use notification::{Encoder, EncoderShape, Grouping, MESSAGE_BYTES_MAX};
 pub use path::{PathDecodeError, PathForm, decode_path, encode_path, join_prefix};
 pub use value::typed_value;
 

@@ -85,6 +85,17 @@ pub struct Encoder {
     contexts: u64,
 }
 
+/// What the messages of an encoder depend on besides what is written: equal shapes make equal bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EncoderShape {
+    values: ValueForm,
+    form: PathForm,
+    tells_duplicates: bool,
+    target: Vec<u8>,
+    whole: Option<(usize, Vec<u8>)>,
+    message_bytes_max: usize,
+}
+
 /// A notification that is being written.
 #[derive(Debug)]
 struct Open {
@@ -127,12 +138,19 @@ impl Encoder {
                 Some((prefix.len(), elems))
             }
         };
+        let shape =
+            EncoderShape { values, form, tells_duplicates: true, target: target_field, whole, message_bytes_max };
+        Self::of(wire, shape)
+    }
+
+    fn of(wire: Arc<Wire>, shape: EncoderShape) -> Self {
+        let EncoderShape { values, form, tells_duplicates, target, whole, message_bytes_max } = shape;
         Self {
             wire,
             values,
             form,
-            tells_duplicates: true,
-            target: target_field,
+            tells_duplicates,
+            target,
             whole,
             message_bytes_max,
             trail: Trail::default(),
@@ -143,6 +161,23 @@ impl Encoder {
             taken_bytes: 0,
             contexts: 0,
         }
+    }
+
+    /// What its messages depend on besides what is written.
+    pub fn shape(&self) -> EncoderShape {
+        EncoderShape {
+            values: self.values,
+            form: self.form,
+            tells_duplicates: self.tells_duplicates,
+            target: self.target.clone(),
+            whole: self.whole.clone(),
+            message_bytes_max: self.message_bytes_max,
+        }
+    }
+
+    /// Another encoder that makes the same messages, with nothing written.
+    pub fn another(&self) -> Self {
+        Self::of(self.wire.clone(), self.shape())
     }
 
     /// Bytes above which a message is split.

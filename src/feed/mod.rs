@@ -6,6 +6,7 @@
 
 mod outlet;
 mod registry;
+mod share;
 mod sight;
 
 use std::future::Future;
@@ -19,15 +20,30 @@ use tokio::time::Sleep;
 use tokio_stream::wrappers::WatchStream;
 
 pub use registry::{Account, Description, PathDescription, Registered, Registry};
+pub use share::Groups;
 
 use crate::codec::{Encoded, Encoder};
 use crate::schema::NodeSet;
 use crate::store::{Commit, Store};
-use crate::telemetry::{Engine, Moment, Plan, Progress};
+use crate::telemetry::{Engine, ListMode, Moment, Plan, Progress};
 use crate::time::Clock;
 use outlet::Outlet;
+use share::{Member, Next, Step};
 pub use sight::Reader;
 use sight::{Screened, Sight};
+
+/// What subscriptions are fed from. A clone shares it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The data.
+    pub store: Arc<Store>,
+    /// Leaves that support ON_CHANGE, with their ancestors.
+    pub capable: Arc<NodeSet>,
+    /// Subscriptions that are told the same.
+    pub groups: Arc<Groups>,
+    /// The clock.
+    pub clock: Clock,
+}
 
 /// Encoded SubscribeResponse messages of one subscription. Ends by itself only after a ONCE list.
 #[derive(Debug)]
@@ -36,6 +52,10 @@ pub struct Feed {
     outlet: Outlet,
     registered: Registered,
     sight: Option<Sight>,
+    /// Who else is told the same.
+    member: Option<Member>,
+    /// Containers and list entries in what others have written.
+    shared_contexts: u64,
     store: Arc<Store>,
     commits: WatchStream<Arc<Commit>>,
     deadline: Option<Instant>,
@@ -48,24 +68,22 @@ pub struct Feed {
 impl Feed {
     /// Starts a subscription at the newest commit. `registered` lists it as long as the feed lives, and says how its
     /// notifications are bundled.
-    pub fn new(
-        store: Arc<Store>,
-        plan: Arc<Plan>,
-        capable: Arc<NodeSet>,
-        encoder: Encoder,
-        registered: Registered,
-        clock: Clock,
-    ) -> Self {
+    pub fn new(source: &Source, plan: Arc<Plan>, encoder: Encoder, registered: Registered) -> Self {
+        let Source { store, capable, groups, clock } = source.clone();
         // The view is opened before the newest commit is read, so that no commit falls between (OCH-026).
         let commits = WatchStream::from_changes(store.watch());
         let newest = store.newest();
+        let streams = plan.mode == ListMode::Stream;
         let engine = Engine::new(plan, store.schema().clone(), capable, &newest, moment(&clock));
+        let member = streams.then(|| groups.join(engine.changes(), &encoder)).flatten();
         let sleep = Box::pin(tokio::time::sleep_until(tokio::time::Instant::now()));
         Self {
             engine,
             outlet: Outlet::new(encoder, registered.account().description().bundling),
             registered,
             sight: None,
+            member,
+            shared_contexts: 0,
             store,
             commits,
             deadline: None,
@@ -100,13 +118,61 @@ impl Feed {
     /// Notes what the engine has done.
     fn note(&mut self) {
         let account = self.registered.account();
-        account.set_contexts(self.outlet.encoder.contexts());
+        account.set_contexts(self.outlet.encoder.contexts() + self.shared_contexts);
         if let Some(path) = self.engine.take_collected() {
             account.set_collections(path, self.engine.collections(path));
         }
         if let Some(sizes) = self.outlet.bundle_sizes() {
             account.set_bundle_sizes(sizes);
         }
+    }
+
+    /// Does the next piece of work; pending while another member of the group does it.
+    fn work(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {
+        let now = moment(&self.clock);
+        let newest = self.store.newest();
+        let screened = self.sight.as_mut().is_some_and(|sight| sight.screen(&newest, self.store.schema()).is_some());
+        let shared = self.member.as_ref().filter(|_| !screened && self.engine.is_between_rounds());
+        let target = match shared.map(|member| member.next(self.engine.seen(), &newest, cx)) {
+            None => newest.clone(),
+            Some(Next::Own(commit)) => commit,
+            Some(Next::Wait) => return Poll::Pending,
+            Some(Next::Step(step)) => {
+                self.take(&step, now);
+                step.to.clone()
+            }
+        };
+        // Values are sampled from the newest commit only, or they would be older than their time says.
+        let is_newest = target.generation >= newest.generation;
+        let progress = self.write(&target, is_newest, now);
+        self.outlet.fill(now.instant);
+        self.outlet.release(now.instant);
+        self.note();
+        Poll::Ready(progress)
+    }
+
+    /// Takes a step that somebody has written, unless its reader may not see all of it or knows a later time already.
+    fn take(&mut self, step: &Step, now: Moment) {
+        let screened = self.sight.as_mut().is_some_and(|sight| sight.screen(&step.to, self.store.schema()).is_some());
+        let too_early = step.earliest.is_some_and(|earliest| earliest < self.engine.floor());
+        if !screened && !too_early {
+            self.outlet.put(step.messages.iter().cloned(), now.instant);
+            self.shared_contexts += step.contexts;
+            self.engine.told_up_to(&step.to);
+        }
+    }
+
+    /// Writes what there is to write as of a commit; when it is not the newest one, only the changes up to it.
+    fn write(&mut self, target: &Arc<Commit>, is_newest: bool, now: Moment) -> Progress {
+        let (engine, encoder) = (&mut self.engine, &mut self.outlet.encoder);
+        let screen = self.sight.as_mut().and_then(|sight| sight.screen(target, self.store.schema()));
+        match (screen, is_newest) {
+            (None, true) => return engine.poll(target, now, encoder),
+            (Some(screen), true) => return engine.poll(target, now, &mut Screened::new(screen, encoder)),
+            (None, false) => engine.catch_up(target, encoder),
+            (Some(screen), false) => engine.catch_up(target, &mut Screened::new(screen, encoder)),
+        }
+        Progress::Next
     }
 
     /// Registers for the next commit and the next deadline.
@@ -153,16 +219,10 @@ impl Stream for Feed {
             if this.done {
                 return Poll::Ready(None);
             }
-            let now = moment(&this.clock);
-            let newest = this.store.newest();
-            let sight = this.sight.as_mut();
-            let progress = match sight.and_then(|sight| sight.screen(&newest, this.store.schema())) {
-                None => this.engine.poll(&newest, now, &mut this.outlet.encoder),
-                Some(screen) => this.engine.poll(&newest, now, &mut Screened::new(screen, &mut this.outlet.encoder)),
+            let Poll::Ready(progress) = this.work(cx) else {
+                this.idle = false;
+                return Poll::Pending;
             };
-            this.outlet.fill(now.instant);
-            this.outlet.release(now.instant);
-            this.note();
             match progress {
                 // The message is still growing. Others get their turn before the next piece.
                 Progress::More if this.outlet.is_empty() => {

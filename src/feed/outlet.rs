@@ -35,11 +35,17 @@ impl Outlet {
 
     /// Takes over what the encoder has finished.
     pub(super) fn fill(&mut self, now: Instant) {
-        let Self { encoder, bundler, ready, held } = self;
+        let finished = self.encoder.take();
+        self.put(finished, now);
+    }
+
+    /// Takes over messages that are complete.
+    pub(super) fn put(&mut self, messages: impl IntoIterator<Item = Encoded>, now: Instant) {
+        let Self { bundler, ready, held, .. } = self;
         let Some(bundler) = bundler else {
-            return ready.extend(encoder.take());
+            return ready.extend(messages);
         };
-        for message in encoder.take() {
+        for message in messages {
             bundler.push(message, |message| ready.push_back(message));
         }
         *held = match (bundler.open(), *held) {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 pub use commits::configuration;
 
+use super::changes::{Changes, missed, within};
 use super::plan::{ListMode, PathMode, PathPlan, Plan};
 use super::rules::{FirstSample, Initial};
 use super::sink::Sink;
@@ -111,8 +112,7 @@ struct Heartbeat {
 pub struct Engine {
     plan: Arc<Plan>,
     schema: Arc<Schema>,
-    /// Leaves that announce their changes, and everything above one.
-    capable: Arc<NodeSet>,
+    changes: Changes,
     work: VecDeque<Work>,
     samplers: Vec<Sampler>,
     watchers: Vec<Watcher>,
@@ -130,11 +130,12 @@ impl Engine {
     /// Starts a plan at a commit: initial values unless the plan wants updates only, then the sync (SUB-029, OCH-026).
     /// `capable` is the set of leaves that support ON_CHANGE, with their ancestors.
     pub fn new(plan: Arc<Plan>, schema: Arc<Schema>, capable: Arc<NodeSet>, newest: &Arc<Commit>, now: Moment) -> Self {
+        let changes = Changes::of(&plan, schema.clone(), capable);
         let collections = vec![Collections::default(); plan.paths.len()].into();
         let mut engine = Self {
             plan,
             schema,
-            capable,
+            changes,
             work: VecDeque::new(),
             samplers: Vec::new(),
             watchers: Vec::new(),
@@ -165,6 +166,36 @@ impl Engine {
         let samplers = self.samplers.iter().map(|sampler| sampler.next);
         let heartbeats = self.watchers.iter().filter_map(|watcher| watcher.heartbeat.as_ref()).map(|beat| beat.next);
         samplers.chain(heartbeats).min()
+    }
+
+    /// Its on-change half. Whoever writes changes for several engines does it with this.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// The commit up to which changes have been written.
+    pub fn seen(&self) -> &Arc<Commit> {
+        &self.seen
+    }
+
+    /// The time behind which no change may go back, so that none is told before the initial values.
+    pub fn floor(&self) -> Timestamp {
+        self.floor
+    }
+
+    /// Whether no round is going on: only then changes may be told, or told by somebody else.
+    pub fn is_between_rounds(&self) -> bool {
+        self.work.is_empty()
+    }
+
+    /// Writes the changes up to this commit and nothing else.
+    pub fn catch_up(&mut self, commit: &Arc<Commit>, sink: &mut impl Sink) {
+        self.write_changes(commit, sink);
+    }
+
+    /// Notes that somebody else has written the changes from [`Self::seen`] up to this commit.
+    pub fn told_up_to(&mut self, commit: &Arc<Commit>) {
+        self.seen = commit.clone();
     }
 
     /// The collections of a path so far.
@@ -293,8 +324,8 @@ impl Engine {
     fn wants(&self, leaves: Leaves, node: NodeId) -> bool {
         let kind = match leaves {
             Leaves::All => true,
-            Leaves::OnChange => self.capable.contains(node),
-            Leaves::Sampled => !self.capable.contains(node),
+            Leaves::OnChange => self.changes.announces(node),
+            Leaves::Sampled => !self.changes.announces(node),
         };
         kind && self.admits(node)
     }
@@ -305,10 +336,8 @@ impl Engine {
         keeps_to(self.plan.configuration.as_deref()) && keeps_to(self.plan.only.as_ref())
     }
 
-    /// Whether the leaves of a branch are within the depth asked for: those of the selected node itself are level 1
-    /// (EXT-004, EXT-005).
     fn within_depth(&self, selected: &Pattern, at: &[Step]) -> bool {
-        self.plan.depth.is_none_or(|depth| at.len() < selected.steps().len() + depth as usize)
+        within(self.plan.depth, selected, at.len())
     }
 
     /// Writes what changed since the last commit seen.
@@ -320,25 +349,7 @@ impl Engine {
         if self.plan.configuration.is_some() {
             return self.write_commits(&since, newest, sink);
         }
-        for watcher in &self.watchers {
-            for pattern in &self.plan.paths[watcher.path].patterns {
-                newest.differences(&self.schema, &since, pattern, &mut |at, difference| match difference {
-                    Difference::Leaf { node, new, old } => {
-                        let changed = old.is_none_or(|old| old.version() != new.version() || old.value != new.value);
-                        if changed && self.wants(Leaves::OnChange, node) && self.within_depth(pattern, at) {
-                            sink.leaf(at, node, new, new.time.max(self.floor), missed(new, old));
-                        }
-                    }
-                    Difference::Removed => {
-                        if at.last().is_none_or(|step| self.wants(Leaves::OnChange, step.node)) {
-                            sink.delete(at, newest.time.max(self.floor));
-                        }
-                    }
-                    Difference::Created | Difference::Reordered => {}
-                });
-            }
-        }
-        sink.flush();
+        self.changes.write(&since, newest, self.floor, sink);
     }
 
     fn begin_heartbeats(&mut self, newest: &Arc<Commit>, now: Moment) {
@@ -414,7 +425,7 @@ impl Engine {
                     }
                 }
                 Difference::Removed => {
-                    let announced = at.last().is_some_and(|step| self.capable.contains(step.node));
+                    let announced = at.last().is_some_and(|step| self.changes.announces(step.node));
                     // Under TARGET_DEFINED the on-change half has told of this one already.
                     let said = sampler.leaves == Leaves::Sampled && announced;
                     if self.plan.sample_deletes && !said && at.last().is_none_or(|step| self.admits(step.node)) {
@@ -425,11 +436,6 @@ impl Engine {
             });
         }
     }
-}
-
-/// Values between two versions of a leaf that its reader never saw.
-fn missed(new: &Leaf, old: Option<&Leaf>) -> u32 {
-    old.map_or(0, |old| new.version().wrapping_sub(old.version()).saturating_sub(1))
 }
 
 /// A moment this much later. Intervals may be as long as a u64 of nanoseconds (SMP-018), which every clock can add.

@@ -4,12 +4,14 @@
 //! seen, for any interleaving of commits, ticks and pauses. The engine is a pure function of the last commit seen, the
 //! newest commit and the time; it has no task, no queue and no clock of its own.
 
+mod changes;
 mod engine;
 mod plan;
 mod rules;
 mod sink;
 mod statistics;
 
+pub use changes::{Changes, Watched};
 pub use engine::{Engine, Moment, Progress, configuration};
 pub use plan::{ListMode, PathMode, PathPlan, PathRequest, Plan, PlanError, PlanRequest};
 pub use rules::{FirstSample, Initial, PlanRules};

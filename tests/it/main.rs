@@ -39,6 +39,7 @@ mod sample;
 mod set;
 mod set_rules;
 mod set_values;
+mod sharing;
 mod state;
 mod subscribe;
 mod subscriptions;

@@ -33,7 +33,7 @@ use arbitration::Elections;
 use crate::aaa::Users;
 use crate::admission::Caller;
 use crate::codec::{Encoding, ValueForm, Wire};
-use crate::feed::Registry;
+use crate::feed::{Groups, Registry};
 use crate::path::{Resolver, Views};
 use crate::pb::gnmi as pb;
 use crate::profile::Profile;
@@ -73,6 +73,8 @@ pub struct Parts {
     pub limits: Limits,
     /// A permit for each path that may still be subscribed to (LIM-005 to LIM-007).
     pub free_paths: Arc<Semaphore>,
+    /// Subscriptions that are told the same.
+    pub groups: Arc<Groups>,
     /// The subscriptions that run.
     pub subscriptions: Arc<Registry>,
     /// What the imitated release does.

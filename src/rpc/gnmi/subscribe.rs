@@ -16,7 +16,7 @@ use super::request::{Paths, summary};
 use super::{Gnmi, extensions};
 use crate::admission::{Caller, DSCP_MAX, Subscribing};
 use crate::codec::{Encoded, Encoder, Encoding, Grouping};
-use crate::feed::{Description, Feed, PathDescription};
+use crate::feed::{Description, Feed, PathDescription, Source};
 use crate::path::RawPath;
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::subscribe_request::Request as Kind;
@@ -54,9 +54,14 @@ impl Gnmi {
             user_changed: caller.map(|caller| Box::pin(caller.user_changed().cancelled_owned())),
             ended: Box::pin(registered.account().ended().clone().cancelled_owned()),
         };
-        let (store, capable, clock) = (parts.store.clone(), parts.capable.clone(), parts.clock.clone());
+        let source = Source {
+            store: parts.store.clone(),
+            capable: parts.capable.clone(),
+            groups: parts.groups.clone(),
+            clock: parts.clock.clone(),
+        };
         let plan = Arc::new(plan);
-        let feed = Feed::new(store, plan.clone(), capable, encoder, registered, clock);
+        let feed = Feed::new(&source, plan.clone(), encoder, registered);
         let feed = match viewer {
             Some(viewer) => feed.seen_by(viewer, plan),
             None => feed,
