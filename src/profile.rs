@@ -42,6 +42,10 @@ pub struct Profile {
     pub bundling: bool,
     /// What a Get says of a place without data.
     pub get_missing: GetMissing,
+    /// Whether the server is on port 57400 and nowhere else (C-01, TLS-007).
+    pub port_fixed: bool,
+    /// Whether `allow-unsecure-connection` has an effect (C-02, TLS-015).
+    pub plaintext: bool,
 }
 
 /// What a Get says of a place without data (C-17).
@@ -69,6 +73,8 @@ impl Profile {
         newer_fields: true,
         bundling: true,
         get_missing: GetMissing::NotFound,
+        port_fixed: false,
+        plaintext: true,
     };
 
     /// Release 16.0: gNMI 0.4.0.
@@ -88,6 +94,7 @@ impl Profile {
         naming: Naming::Former,
         newer_fields: false,
         bundling: false,
+        port_fixed: true,
         ..Self::LATEST
     };
 
@@ -99,6 +106,7 @@ impl Profile {
         list_modes: &[ListMode::Stream],
         rules: PlanRules { on_change: false, target_defined_samples: true, ..Self::R16.rules },
         path_form: Some(PathForm::Element),
+        plaintext: false,
         ..Self::R16
     };
 

@@ -3,6 +3,7 @@
 //! Invariant: a [`Channel`] is held from admission until the last frame of the answer has been handed to HTTP/2, or the
 //! RPC is gone; what is counted is what exists.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,12 +11,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::Status;
 use tonic::body::Body;
 
+use super::closing::Closing;
 use super::session::Session;
 
 /// All channels of the process.
@@ -95,13 +99,31 @@ impl ChannelState {
 pub(super) struct ChannelBody {
     inner: Body,
     channel: Option<Channel>,
+    /// What ends a stream that would go on otherwise; none for an answer that ends by itself.
+    closing: Option<(Closing, Pin<Box<WaitForCancellationFutureOwned>>)>,
 }
 
 impl ChannelBody {
-    pub(super) fn new(inner: Body, channel: Channel) -> Self {
+    pub(super) fn new(inner: Body, channel: Channel, closing: Option<&Closing>) -> Self {
         // HTTP/2 never polls a body that has ended already.
         let channel = Some(channel).filter(|_| !inner.is_end_stream());
-        Self { inner, channel }
+        let closing = closing.map(|closing| (closing.clone(), Box::pin(closing.closed())));
+        Self { inner, channel, closing }
+    }
+
+    /// The status of a stream whose server has ended meanwhile.
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<HeaderMap> {
+        let Some((closing, closed)) = &mut self.closing else { return Poll::Pending };
+        if closed.as_mut().poll(cx).is_pending() || self.inner.is_end_stream() {
+            return Poll::Pending;
+        }
+        let mut trailers = HeaderMap::new();
+        if let Some(refusal) = closing.refusal() {
+            // A text in the characters that status texts are made of always fits.
+            let _ = refusal.status().add_header(&mut trailers);
+        }
+        *self = Self { inner: Body::empty(), channel: None, closing: None };
+        Poll::Ready(trailers)
     }
 }
 
@@ -110,6 +132,9 @@ impl http_body::Body for ChannelBody {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Poll::Ready(trailers) = self.poll_closed(cx) {
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        }
         if let Some(channel) = &self.channel {
             channel.state.asked();
         }

@@ -1,8 +1,8 @@
 //! The composition root: which parts there are and how they are put together. Nothing else knows that.
 //!
-//! Invariant: everything that can fail at start fails in [`Agent::bind`], before the first peer is answered; by then the
-//! tree holds what the platforms read. [`Agent::run`] ends only when it is told to, within a bounded time, with every
-//! stream closed by a status. Tests and the command line use the same two calls.
+//! Invariant: everything that can fail at start fails in [`Agent::bind`], before the first peer is answered; the port is
+//! opened last, when the tree holds what the platforms read. [`Agent::run`] ends only when it is told to, within a
+//! bounded time, with every stream closed by a status. Tests and the command line use the same two calls.
 
 mod datastore;
 mod element;
@@ -11,36 +11,25 @@ mod error;
 mod reload;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tonic::codec::CompressionEncoding;
-use tower::util::MapRequestLayer;
 
 pub use error::StartError;
 
 use crate::aaa::{Authenticator, Users};
-use crate::admission::{Admission, Sessions};
+use crate::admission::{Admission, Limits, Sessions};
 use crate::codec::Wire;
 use crate::config::Config;
 use crate::log::{SecurityLog, SecurityLogSettings};
-use crate::net::{self, Incoming, Listener, Transport};
-use crate::pb::GnmiServer;
+use crate::net::MessageLimit;
 use crate::platform::on_change;
 use crate::rpc::gnmi::{self, Gnmi, Knobs};
 use crate::time::Clock;
 use datastore::Datastore;
 use element::Element;
-use endpoint::Endpoint;
-
-/// Time that running RPCs get to end once the daemon goes down. Streams end at once; this is for unary calls and for
-/// peers that do not read.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
-
-/// What a GetResponse holds besides the values that its limit counts: a notification for each path of the request.
-const REPLY_FRAME_BYTES: usize = 16 * 1024 * 1024;
+use endpoint::{Endpoint, Services};
 
 /// A daemon that is ready to serve.
 #[derive(Debug)]
@@ -49,13 +38,8 @@ pub struct Agent {
     /// The settings in effect; replaced by a reload.
     config: Mutex<Config>,
     clock: Clock,
-    sessions: Arc<Sessions>,
-    admission: Admission,
     element: Element,
     endpoint: Endpoint,
-    /// Taken by `run`; none when the configuration asks for no port.
-    listener: Mutex<Option<Listener>>,
-    address: Option<SocketAddr>,
 }
 
 impl Agent {
@@ -72,20 +56,21 @@ impl Agent {
         let sessions = Sessions::new(config.limits, clock.clone(), log.clone());
         let authenticator = Authenticator::new(Users::new(store.schema())?, config.limits.password_checks)?;
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
-        let endpoint = Endpoint::read(&config, store.schema(), &store.newest().tree, clock.now()).await?;
-        let listener = match endpoint.transport {
-            Ok(_) => Some(Listener::bind(endpoint.address)?),
-            Err(_) => None,
-        };
-        let address = listener.as_ref().map(Listener::local_addr);
         let element = Element::start(&config, store, &clock).await?;
-        let (config, listener) = (Mutex::new(config), Mutex::new(listener));
-        Ok(Self { datastore, config, clock, sessions, admission, element, endpoint, listener, address })
+        let services = Services {
+            gnmi: gnmi(&datastore, &config, &clock),
+            message_limit: MessageLimit::new(config.limits.request_message_bytes),
+            sessions,
+            admission,
+        };
+        let endpoint = Endpoint::start(&config, store, services, &clock).await?;
+        Ok(Self { datastore, config: Mutex::new(config), clock, element, endpoint })
     }
 
-    /// Where it listens; tells the port when the configuration left that to the system. None when nothing is served.
+    /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
+    /// served.
     pub fn address(&self) -> Option<SocketAddr> {
-        self.address
+        self.endpoint.address()
     }
 
     /// Says whether a start with this file would succeed. Touches neither disk nor network.
@@ -95,81 +80,24 @@ impl Agent {
 
     /// Serves until the token is cancelled. A second call only waits for that.
     pub async fn run(&self, shutdown: CancellationToken) {
-        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (listener, &self.endpoint.transport) {
-            (Some(listener), Ok(transport)) => self.serve(listener, transport, shutdown).await,
-            (_, transport) => {
-                if let Err(reason) = transport {
-                    tracing::warn!("gRPC is down: {reason}");
-                }
-                shutdown.cancelled().await;
-            }
-        }
+        self.endpoint.run(shutdown).await;
         self.element.stop();
     }
+}
 
-    async fn serve(&self, listener: Listener, transport: &Transport, shutdown: CancellationToken) {
-        let tls = matches!(transport, Transport::Tls(_));
-        tracing::info!(address = %listener.local_addr(), tls, "serving");
-        let incoming = listener.incoming(Incoming {
-            transport: transport.clone(),
-            sessions: self.sessions.clone(),
-            keepalive: self.endpoint.keepalive,
-        });
-        let service = GnmiServer::new(self.gnmi(&shutdown))
-            .accept_compressed(CompressionEncoding::Gzip)
-            .send_compressed(CompressionEncoding::Gzip)
-            .max_decoding_message_size(self.message_bytes())
-            .max_encoding_message_size(self.sessions.limits().get_response_bytes + REPLY_FRAME_BYTES);
-        let serving = net::server(self.sessions.limits())
-            .layer(MapRequestLayer::new(net::in_kind))
-            .layer(self.admission.clone())
-            .add_service(service)
-            .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
-        let too_late = async {
-            shutdown.cancelled().await;
-            tokio::time::sleep(SHUTDOWN_GRACE).await;
-        };
-        tokio::select! {
-            served = serving => match served {
-                Ok(()) => tracing::info!("stopped"),
-                Err(error) => tracing::error!("server ended: {error}"),
-            },
-            () = too_late => tracing::warn!("stopped with RPCs still running"),
-        }
-    }
-
-    /// The knob of the model and the limit of the file, whichever is lower.
-    fn message_bytes(&self) -> usize {
-        let limit = self.sessions.limits().request_message_bytes;
-        self.endpoint.message_bytes.map_or(limit, |knob| knob.min(limit))
-    }
-
-    fn gnmi(&self, shutdown: &CancellationToken) -> Gnmi {
-        let schema = self.datastore.store.schema().clone();
-        let capable = on_change(&schema);
-        let limits = self.sessions.limits();
-        let (profile, release) = {
-            let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
-            (config.profile.clone(), config.release.as_str().to_owned())
-        };
-        Gnmi::new(gnmi::Parts {
-            store: self.datastore.store.clone(),
-            config: self.datastore.config.clone(),
-            wire: Arc::new(Wire::new(schema.clone())),
-            capable: Arc::new(capable),
-            knobs: Knobs::new(&schema),
-            clock: self.clock.clone(),
-            limits: gnmi::Limits {
-                get_response_bytes: limits.get_response_bytes,
-                subscribe_message_bytes: limits.subscribe_message_bytes,
-                set_edits: limits.set_edits,
-                subscription_paths: limits.subscription_paths,
-            },
-            free_paths: Arc::new(Semaphore::new(limits.subscription_paths)),
-            profile,
-            release,
-            shutdown: shutdown.clone(),
-        })
-    }
+fn gnmi(datastore: &Datastore, config: &Config, clock: &Clock) -> Gnmi {
+    let schema = datastore.store.schema().clone();
+    let Limits { get_response_bytes, subscribe_message_bytes, set_edits, subscription_paths, .. } = config.limits;
+    Gnmi::new(gnmi::Parts {
+        store: datastore.store.clone(),
+        config: datastore.config.clone(),
+        wire: Arc::new(Wire::new(schema.clone())),
+        capable: Arc::new(on_change(&schema)),
+        knobs: Knobs::new(&schema),
+        clock: clock.clone(),
+        limits: gnmi::Limits { get_response_bytes, subscribe_message_bytes, set_edits, subscription_paths },
+        free_paths: Arc::new(Semaphore::new(subscription_paths)),
+        profile: config.profile.clone(),
+        release: config.release.as_str().to_owned(),
+    })
 }

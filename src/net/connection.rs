@@ -1,7 +1,8 @@
 //! A connection that HTTP/2 is spoken on.
 //!
-//! Invariant: the session lives exactly as long as its connection. A connection that is overdue is closed from here,
-//! because an HTTP/2 stream whose client does not read can be given no answer any more.
+//! Invariant: the session lives exactly as long as its connection. A connection that is overdue, or evicted by a server
+//! that has gone down, is closed from here, because an HTTP/2 stream whose client does not read can be given no answer
+//! any more.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -13,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
 use crate::admission::{Limits, OpenSession, Session};
@@ -32,12 +34,13 @@ pub struct Connection {
     limits: Limits,
     /// Next look at whether the session is overdue.
     patrol: Pin<Box<Sleep>>,
+    evicted: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, open: OpenSession, limits: Limits) -> Self {
+    pub(super) fn new(wire: Wire, open: OpenSession, limits: Limits, evicted: &CancellationToken) -> Self {
         let patrol = Box::pin(sleep_until(Instant::now() + patrol_interval(&limits)));
-        Self { wire, open, limits, patrol }
+        Self { wire, open, limits, patrol, evicted: Box::pin(evicted.clone().cancelled_owned()) }
     }
 
     fn wire(&mut self) -> Pin<&mut dyn ReadWrite> {
@@ -67,7 +70,10 @@ impl Connected for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // HTTP/2 always waits for bytes to read, so this timer is always listened to.
+        // HTTP/2 always waits for bytes to read, so these two are always listened to.
+        if self.evicted.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server has gone down")));
+        }
         while self.patrol.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             let session = self.open.session();

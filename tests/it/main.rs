@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod authority;
 mod harness;
+mod lab;
 mod request;
 mod text;
 
@@ -13,6 +15,7 @@ mod door;
 mod encodings;
 mod extensions;
 mod get;
+mod grpc_knobs;
 mod net;
 mod on_change;
 mod once;
@@ -28,4 +31,5 @@ mod set_values;
 mod state;
 mod subscribe;
 mod target_defined;
+mod tls_profiles;
 mod wire;

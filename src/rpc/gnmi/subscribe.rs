@@ -48,9 +48,8 @@ impl Gnmi {
         let bundling = parts.knobs.bundling(&parts.store.newest().tree).filter(|_| bundles);
         let (store, capable, clock) = (parts.store.clone(), parts.capable.clone(), parts.clock.clone());
         let feed = Feed::new(store, Arc::new(plan), capable, encoder, bundling, clock);
-        let shutdown = Box::pin(parts.shutdown.clone().cancelled_owned());
         let user_changed = caller.map(|caller| Box::pin(caller.user_changed().cancelled_owned()));
-        Ok(Subscription { feed, inbound: Some(inbound), mode, shutdown, user_changed, ended: false, _paths: paths })
+        Ok(Subscription { feed, inbound: Some(inbound), mode, user_changed, ended: false, _paths: paths })
     }
 
     /// Counts the paths of a subscription for as long as it lives. A wildcard path is one path (LIM-006).
@@ -124,14 +123,14 @@ fn path_request(asked: &pb::Subscription, path: RawPath, list: ListMode) -> Resu
     })
 }
 
-/// The answer to a Subscribe: encoded messages until the client, the daemon or a change of user ends it.
+/// The answer to a Subscribe: encoded messages until the client or a change of user ends it; the end of the server is
+/// told by whoever carries it (TLS-028).
 #[derive(Debug)]
 pub struct Subscription {
     feed: Feed,
     /// None once the client has half-closed, which does not end a STREAM (SUB-048).
     inbound: Option<Streaming<pb::SubscribeRequest>>,
     mode: ListMode,
-    shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
     user_changed: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     ended: bool,
     _paths: OwnedSemaphorePermit,
@@ -160,9 +159,6 @@ impl Subscription {
     }
 
     fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Encoded, Status>>> {
-        if self.shutdown.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Err(status::shutting_down())));
-        }
         if self.user_changed.as_mut().is_some_and(|changed| changed.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Some(Err(status::user_changed())));
         }
