@@ -9,10 +9,10 @@ CONFIG ?= config/lab.toml
 PYTEST_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run lint test unit doc fuzz-check interop gnmic bench
+.PHONY: help setup build run lint test unit doc fuzz-check interop gnmic telegraf field-numbers bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: ## install what the build needs (cmake, libpcre2-dev) when it is missing
 	@scripts/setup.sh build
@@ -42,12 +42,18 @@ fuzz-check: setup
 	    $(CARGO) check --manifest-path fuzz/Cargo.toml --target-dir target; \
 	fi
 
-interop: setup ## drive the built daemon with gnmic and pygnmi (PROFILE=release for the release build)
+interop: setup ## drive the built daemon with gnmic, pygnmi and Telegraf (PROFILE=release for the release build)
 	$(CARGO) build --locked $(if $(filter release,$(PROFILE)),--release)
 	@GANYMEDE=target/$(PROFILE)/ganymede scripts/interop.sh $(PYTEST_FLAGS)
 
+field-numbers: ## give new nodes of yang/ their field numbers for the encoding BYTES
+	FIELD_NUMBERS=append $(CARGO) test --locked --lib every_embedded_node_has_a_committed_number
+
 gnmic: ## find a gnmic, or build v0.47.0 into .tools/bin; prints where it is
-	@scripts/gnmic.sh
+	@scripts/client.sh gnmic
+
+telegraf: ## find a Telegraf, or build v1.37.2 into .tools/bin; prints where it is
+	@scripts/client.sh telegraf
 
 # One after the other, cheapest verdict first, also under `make -j`: they share the target directory and two cores.
 test: ## everything: fmt, clippy, Rust tests, docs, fuzz targets, interop suite

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the interop suite against the daemon named by GANYMEDE: interop.sh [pytest arguments].
 #
-# Needs gnmic and Python. What cannot be had is named, its cases are left out, and with CI=true that is a failure.
+# Needs gnmic, Telegraf and Python. What cannot be had is named, its cases are left out, and with CI=true that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -34,10 +34,12 @@ if ! cmp -s "$wanted" "$venv/requirements.txt"; then
     cp "$wanted" "$venv/requirements.txt"
 fi
 
-if ! GNMIC=$(scripts/gnmic.sh); then
-    GNMIC=
-    leave_out "the cases that need gnmic are left out; they are listed as skipped"
-fi
-export GNMIC
+for client in gnmic telegraf; do
+    if ! path=$(scripts/client.sh $client); then
+        path=
+        leave_out "the cases that need $client are left out; they are listed as skipped"
+    fi
+    export "${client^^}=$path"
+done
 
 exec "$venv/bin/python" -m pytest -c tests/interop/pytest.ini tests/interop "$@"

@@ -1,11 +1,15 @@
-//! The command line: what can be asked, and the one command that needs no daemon.
+//! The command line: what can be asked, and the commands that need no daemon.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
 use crate::aaa::local::{self, HashError};
+use crate::codec::{PROTO_FILE_NAME, proto_file};
+use crate::config::{self, ConfigError};
+use crate::control::SubscriptionAction;
+use crate::schema::{LoadError, load};
 
 /// The gRPC management plane of a carrier router, for a Linux lab VM or whitebox.
 #[derive(Debug, Parser)]
@@ -31,8 +35,65 @@ pub enum Command {
         #[arg(long)]
         print_config: bool,
     },
+    /// List the subscriptions of a daemon that runs, or end some
+    Subscriptions {
+        /// The TOML file of the daemon
+        #[arg(long)]
+        config: PathBuf,
+        /// What to do instead of listing them
+        #[command(subcommand)]
+        action: Option<SubscriptionAction>,
+    },
+    /// Write the .proto file of the loaded YANG, for clients of the encoding BYTES
+    Proto {
+        /// The directory to write it to
+        #[arg(long)]
+        out: PathBuf,
+        /// The TOML file, when its [yang] table loads other modules than the built-in ones
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// List the state leaves that ON_CHANGE announces, one path per line; configuration is always announced
+    OnChangePaths {
+        /// The TOML file whose models count; without one, the models that come with the program
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
     /// Read a password from standard input and print its hash for the TOML file
     Passwd,
+}
+
+/// Why there is no .proto file.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtoError {
+    /// The TOML file is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The modules do not load.
+    #[error(transparent)]
+    Yang(#[from] LoadError),
+    /// It cannot be written.
+    #[error("{}: {source}", path.display())]
+    Write {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Writes the .proto file of the modules that a daemon with this TOML file would load; returns where it is.
+///
+/// # Errors
+///
+/// See [`ProtoError`].
+pub fn proto(out: &Path, config: Option<&Path>) -> Result<PathBuf, ProtoError> {
+    let config = config.map(config::load).transpose()?.unwrap_or_default();
+    let text = proto_file(&load(&config.yang)?.schema, config.release.as_str());
+    let path = out.join(PROTO_FILE_NAME);
+    std::fs::create_dir_all(out).map_err(|source| ProtoError::Write { path: out.to_owned(), source })?;
+    std::fs::write(&path, text).map_err(|source| ProtoError::Write { path: path.clone(), source })?;
+    Ok(path)
 }
 
 /// Why there is no hash.
@@ -75,6 +136,23 @@ mod tests {
             assert!(local::verify(&passwd(typed.as_bytes()).unwrap(), "sécret".as_bytes()), "{typed:?}");
         }
         assert!(matches!(passwd(&b"\n"[..]), Err(PasswdError::Empty)));
+    }
+
+    /// ENC-044: the file belongs to the modules and the release of the daemon.
+    #[test]
+    fn writes_the_proto_file_of_the_loaded_modules() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("deep/proto");
+        let built_in = proto(&out, None).unwrap();
+        let text = std::fs::read_to_string(&built_in).unwrap();
+        assert!(text.contains("message ConfigureSystem {") && !text.contains("message Test {"));
+        let config = folder.path().join("ganymede.toml");
+        std::fs::write(&config, "release = \"24.10.R2\"\n[yang]\ntest-modules = true\n").unwrap();
+        assert_eq!(proto(&out, Some(&config)).unwrap(), built_in);
+        let text = std::fs::read_to_string(&built_in).unwrap();
+        assert!(text.contains("24.10.R2") && text.contains("message Test {"));
+        assert!(matches!(proto(&built_in, None), Err(ProtoError::Write { .. })));
+        assert!(matches!(proto(&out, Some(&folder.path().join("none"))), Err(ProtoError::Config(_))));
     }
 
     #[test]

@@ -10,10 +10,10 @@
 //! - behaviour: [`telemetry`] (subscriptions), [`aaa`] (users and profiles), [`platform`] (the element itself), [`pki`]
 //!   (certificates and TLS profiles)
 //! - rim: [`pb`] (wire messages), [`codec`] (between wire and words), [`feed`] (a subscription as a stream), [`net`]
-//!   (listener, TLS), [`admission`] (sessions, channels, who may do what)
+//!   (listener, TLS), [`admission`] (sessions, channels, who may do what), [`monitor`] (state about the daemon itself)
 //! - services: [`rpc`]
 //! - process: [`log`], [`config`] (the TOML file), [`agent`] (how the parts are put together), [`signals`],
-//!   [`cli`]
+//!   [`control`] (commands to a daemon that runs), [`cli`]
 
 pub mod time;
 pub mod value;
@@ -31,6 +31,7 @@ pub mod telemetry;
 pub mod admission;
 pub mod codec;
 pub mod feed;
+pub mod monitor;
 pub mod net;
 pub mod pb;
 
@@ -40,5 +41,6 @@ pub mod rpc;
 pub mod agent;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod log;
 pub mod signals;

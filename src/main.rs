@@ -3,14 +3,18 @@
 //! Exit codes: 0 it ended as asked; 64 wrong arguments; 69 something it needs is not to be had, such as the port; 70 a
 //! fault of its own; 78 the configuration is wrong.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use ganymede::agent::{Agent, StartError};
-use ganymede::cli::{Arguments, Command, PasswdError, passwd};
+use ganymede::cli::{Arguments, Command, PasswdError, ProtoError, passwd, proto};
 use ganymede::config::{self, Config};
+use ganymede::control::{self, SubscriptionAction, print_answer};
 use ganymede::log;
+use ganymede::platform::on_change_paths;
+use ganymede::schema::{Sources, load};
 use ganymede::signals::Signals;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +40,35 @@ fn main() -> ExitCode {
             Err(error @ PasswdError::Hash(_)) => failed(&error, SOFTWARE),
             Err(error) => failed(&error, USAGE),
         },
+        Command::Subscriptions { config, action } => match config::load(&config) {
+            Err(error) => failed(&error, CONFIGURATION),
+            Ok(settings) => match control::ask(&settings.data_dir, &SubscriptionAction::question(action)) {
+                Err(error) => failed(&error, UNAVAILABLE),
+                Ok(answer) => match print_answer(&answer) {
+                    Ok(text) => {
+                        print!("{text}");
+                        ExitCode::SUCCESS
+                    }
+                    Err(reason) => failed(&reason, USAGE),
+                },
+            },
+        },
+        Command::Proto { out, config } => match proto(&out, config.as_deref()) {
+            Ok(file) => {
+                println!("{}", file.display());
+                ExitCode::SUCCESS
+            }
+            Err(error @ ProtoError::Write { .. }) => failed(&error, UNAVAILABLE),
+            Err(error) => failed(&error, CONFIGURATION),
+        },
+        Command::OnChangePaths { config } => {
+            match config
+                .map_or_else(|| Ok(Sources::default()), |file| config::load(&file).map(|settings| settings.yang))
+            {
+                Err(error) => failed(&error, CONFIGURATION),
+                Ok(yang) => list_on_change_paths(&yang),
+            }
+        }
         Command::Run { config, check, print_config } => match config::load(&config) {
             Err(error) => failed(&error, CONFIGURATION),
             Ok(settings) if print_config => {
@@ -45,6 +78,21 @@ fn main() -> ExitCode {
             Ok(settings) => run(settings, &config, check),
         },
     }
+}
+
+fn list_on_change_paths(yang: &Sources) -> ExitCode {
+    let loaded = match load(yang) {
+        Ok(loaded) => loaded,
+        Err(error) => return failed(&error, CONFIGURATION),
+    };
+    let mut out = std::io::stdout().lock();
+    for path in on_change_paths(&loaded.schema) {
+        // Whoever reads may have had enough: `| head`.
+        if writeln!(out, "{path}").is_err() {
+            break;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 fn run(settings: Config, file: &Path, check: bool) -> ExitCode {

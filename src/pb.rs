@@ -35,6 +35,15 @@ pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encoded(pub Bytes);
 
+impl Encoded {
+    /// Whether it holds a notification, and not a sync.
+    pub fn is_notification(&self) -> bool {
+        /// Key of `SubscribeResponse.update`.
+        const UPDATE: u8 = 1 << 3 | 2;
+        self.0.first() == Some(&UPDATE)
+    }
+}
+
 /// Codec of the server side of Subscribe: requests decoded by prost, responses passed on as they are.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SubscribeCodec;

@@ -25,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pb", &["codec"]),
     ("codec", &["time", "value", "schema", "path", "store", "telemetry", "pb"]),
     ("feed", &["time", "value", "schema", "path", "store", "telemetry", "codec"]),
+    ("monitor", &["time", "value", "schema", "path", "store", "telemetry", "platform", "codec", "feed", "admission"]),
     ("net", &["time", "pki", "admission"]),
     ("admission", &["time", "value", "schema", "path", "store", "aaa", "log"]),
     // Services.
@@ -83,16 +84,19 @@ const LAYERS: &[(&str, &[&str])] = &[
             "pb",
             "codec",
             "feed",
+            "monitor",
             "net",
             "admission",
             "rpc",
             "log",
             "config",
+            "control",
             "profile",
         ],
     ),
+    ("control", &["telemetry", "feed"]),
     ("signals", &["agent"]),
-    ("cli", &["aaa"]),
+    ("cli", &["aaa", "codec", "config", "control", "schema"]),
 ];
 
 const LINES_MAX: usize = 600;

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use ganymede::codec::Wire;
@@ -64,6 +65,8 @@ impl Stage {
             subscribe_message_bytes: 1 << 12,
             set_edits: 1000,
             subscription_paths: 1000,
+            arbitration_roles: 8,
+            commit_patience: Duration::from_secs(600),
         };
         let gnmi = Gnmi::new(Parts {
             store: bench.store.clone(),

@@ -72,7 +72,7 @@ impl Subscriber {
 
     /// Reads until there is nothing more, and checks the law.
     pub fn settle(&mut self, bench: &Bench) {
-        while self.poll(bench, true) == Progress::More {}
+        while matches!(self.poll(bench, true), Progress::More | Progress::Next) {}
         for message in self.encoder.take() {
             self.hear(&message);
         }

@@ -9,10 +9,12 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
 
-use super::profile::{DefaultAction, Profile, ProfileNodes};
+use super::profile::Profile;
+use super::profiles::Profiles;
+use super::rights::Rights;
 use crate::path::{DataPath, ListKey, Step};
 use crate::schema::{NodeId, Schema};
-use crate::store::{Branch, Content, Edit, Tree};
+use crate::store::{Content, Edit, Tree};
 use crate::value::Value;
 
 /// Schema path of the password of a local user.
@@ -33,7 +35,11 @@ pub struct User {
     /// `access grpc` (AUTH-009).
     pub grpc_access: bool,
     /// Profiles in the order of `console member`; names without a profile are left out.
-    pub profiles: Vec<Profile>,
+    pub profiles: Vec<Arc<Profile>>,
+    /// What the profiles permit to do with data.
+    pub rights: Arc<Rights>,
+    /// What is closed to the user even where profiles are not asked; none for a user of lawful intercept.
+    pub closed: Option<Arc<Rights>>,
 }
 
 impl User {
@@ -46,18 +52,22 @@ impl User {
         }
     }
 
-    /// Whether the user may change configuration at all (AUTH-028): the first profile with an action decides, and a
-    /// user without one reads only.
+    /// Whether the user may change some of the configuration (AUTH-028).
     pub fn may_write(&self) -> bool {
-        let actions = self.profiles.iter().map(|profile| profile.default_action);
-        actions.into_iter().find(|&action| action != DefaultAction::None) == Some(DefaultAction::PermitAll)
+        self.rights.may_write()
+    }
+
+    /// What limits the user's reading; none where nothing does. Lawful intercept is closed in any case, the rest only
+    /// where profiles are asked (GET-022, AUTH-029 to AUTH-031).
+    pub fn reading(&self, ask_profiles: bool) -> Option<&Arc<Rights>> {
+        let rights = if ask_profiles { Some(&self.rights) } else { self.closed.as_ref() };
+        rights.filter(|rights| !rights.everything())
     }
 }
 
 /// Where users and profiles stand in the schema, found once.
 #[derive(Clone, Debug)]
 pub struct Users {
-    schema: Arc<Schema>,
     /// From the top to the container of the user list.
     above_users: DataPath,
     user: NodeId,
@@ -66,9 +76,8 @@ pub struct Users {
     grpc: NodeId,
     console: NodeId,
     member: NodeId,
-    above_profiles: DataPath,
-    profile: NodeId,
-    profile_nodes: ProfileNodes,
+    li: Option<NodeId>,
+    profiles: Arc<Profiles>,
 }
 
 /// The loaded models have no such node, so nobody could log in.
@@ -90,7 +99,7 @@ impl Users {
         let user = find("/configure/system/security/user-params/local-user/user")?;
         let profile = find("/configure/system/security/aaa/local-profiles/profile")?;
         let below_user = |name: &str| find(&format!("{}/{name}", schema.path_text(user)));
-        let profile_nodes = ProfileNodes::below(schema, profile)
+        let profiles = Profiles::new(schema, profile)
             .ok_or_else(|| NoSuchNode { path: format!("{}/default-action", schema.path_text(profile)) })?;
         Ok(Self {
             above_users: containers_above(schema, user),
@@ -100,46 +109,49 @@ impl Users {
             grpc: below_user("access/grpc")?,
             console: below_user("console")?,
             member: below_user("console/member")?,
-            above_profiles: containers_above(schema, profile),
-            profile,
-            profile_nodes,
-            schema: schema.clone(),
+            li: below_user("access/li").ok(),
+            profiles: Arc::new(profiles),
         })
+    }
+
+    /// What is closed to everybody without the right to lawful intercept.
+    pub fn closed(&self, tree: &Tree) -> Arc<Rights> {
+        self.profiles.closed(tree)
     }
 
     /// The user of this name in a tree.
     pub fn lookup(&self, tree: &Tree, name: &str) -> Option<User> {
         let users = tree.branch(self.above_users.steps())?.list(self.user)?;
         let entry = users.get(&key(name))?.branch();
-        let flag = entry.container(self.access).and_then(|access| access.leaf(self.grpc));
+        let access = |leaf: NodeId| {
+            let leaf = entry.container(self.access).and_then(|access| access.leaf(leaf));
+            leaf.is_some_and(|leaf| leaf.value == Value::Bool(true))
+        };
         let members = entry.container(self.console).and_then(|console| console.leaf(self.member));
         let members = match members.map(|leaf| &leaf.value) {
             Some(Value::List(members)) => &members[..],
             _ => &[],
         };
+        let of_profiles = self.profiles.granted(tree, members, self.li.is_some_and(access));
         Some(User {
             hash: entry.leaf(self.password).and_then(|leaf| leaf.value.as_text()).unwrap_or_default().into(),
-            grpc_access: flag.is_some_and(|leaf| leaf.value == Value::Bool(true)),
-            profiles: members.iter().filter_map(|member| self.profile(tree, member.as_text()?)).collect(),
+            grpc_access: access(self.grpc),
+            profiles: of_profiles.profiles,
+            rights: of_profiles.rights,
+            closed: of_profiles.closed,
         })
-    }
-
-    fn profile(&self, tree: &Tree, name: &str) -> Option<Profile> {
-        let profiles = tree.branch(self.above_profiles.steps())?.list(self.profile)?;
-        let entry: &Branch = profiles.get(&key(name))?.branch();
-        Some(self.profile_nodes.read(&self.schema, name, entry))
     }
 }
 
-fn key(name: &str) -> ListKey {
+pub(super) fn key(name: &str) -> ListKey {
     Arc::from([Value::text(name)])
 }
 
-fn node(schema: &Schema, path: &str) -> Option<NodeId> {
+pub(super) fn node(schema: &Schema, path: &str) -> Option<NodeId> {
     path.split('/').skip(1).try_fold(None, |at, name| schema.child(at, None, name).map(Some)).flatten()
 }
 
-fn containers_above(schema: &Schema, list: NodeId) -> DataPath {
+pub(super) fn containers_above(schema: &Schema, list: NodeId) -> DataPath {
     let mut line = schema.lineage(list);
     line.pop();
     DataPath::new(line.into_iter().map(|node| Step { node, key: None }).collect::<Vec<_>>())

@@ -1,5 +1,7 @@
 //! User profiles: what a local profile permits.
 
+use std::sync::Arc;
+
 use crate::schema::{NodeId, Schema};
 use crate::store::Branch;
 use crate::value::Value;
@@ -18,13 +20,41 @@ pub enum DefaultAction {
     ReadOnlyAll,
 }
 
-/// A local profile as far as it concerns RPCs.
+/// What an entry of a profile does with what it matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Neither reading nor changing.
+    Deny,
+    /// Both.
+    Permit,
+    /// Nothing; the next entry decides.
+    None,
+    /// Reading only.
+    ReadOnly,
+}
+
+/// An entry of a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number.
+    pub number: u32,
+    /// Its `match`.
+    pub line: Arc<str>,
+    /// What it does.
+    pub action: Action,
+}
+
+/// A local profile as far as it concerns RPCs and data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
+    /// Its entries by number, without those that have no `match`.
+    pub entries: Vec<Entry>,
     /// What it does with anything it has no entry for.
     pub default_action: DefaultAction,
+    /// Whether it is part of lawful intercept.
+    pub li: bool,
     /// Names of the `rpc-authorization` leaves that say deny (AUTH-027).
     pub denied_rpcs: Vec<String>,
 }
@@ -33,8 +63,40 @@ pub struct Profile {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ProfileNodes {
     default_action: NodeId,
+    li: Option<NodeId>,
+    entry: Option<EntryNodes>,
     grpc: Option<NodeId>,
     rpc_authorization: Option<NodeId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct EntryNodes {
+    list: NodeId,
+    number: NodeId,
+    line: NodeId,
+    action: NodeId,
+}
+
+impl EntryNodes {
+    fn below(schema: &Schema, profile: NodeId) -> Option<Self> {
+        let list = schema.child(Some(profile), None, "entry")?;
+        let leaf = |name| schema.child(Some(list), None, name);
+        Some(Self { list, number: leaf("entry-id")?, line: leaf("match")?, action: leaf("action")? })
+    }
+
+    fn read(self, entry: &Branch) -> Option<Entry> {
+        let action = match entry.leaf(self.action)?.value.as_text()? {
+            "deny" => Action::Deny,
+            "permit" => Action::Permit,
+            "read-only" => Action::ReadOnly,
+            _ => Action::None,
+        };
+        let number = match entry.leaf(self.number)?.value {
+            Value::Uint(number) => number,
+            _ => return None,
+        };
+        Some(Entry { number, line: entry.leaf(self.line)?.value.as_text()?.into(), action })
+    }
 }
 
 impl ProfileNodes {
@@ -42,6 +104,8 @@ impl ProfileNodes {
         let grpc = schema.child(Some(profile), None, "grpc");
         Some(Self {
             default_action: schema.child(Some(profile), None, "default-action")?,
+            li: schema.child(Some(profile), None, "li"),
+            entry: EntryNodes::below(schema, profile),
             grpc,
             rpc_authorization: grpc.and_then(|grpc| schema.child(Some(grpc), None, "rpc-authorization")),
         })
@@ -61,7 +125,24 @@ impl ProfileNodes {
             rpcs?.leaf(*id).filter(|leaf| is_deny(&leaf.value)).map(|_| schema.node(*id).name.to_string())
         };
         let leaves = self.rpc_authorization.map_or(&[][..], |rpcs| schema.children(Some(rpcs)));
-        Profile { name: name.to_owned(), default_action, denied_rpcs: leaves.iter().filter_map(denied).collect() }
+        let list = self.entry.and_then(|nodes| entry.list(nodes.list).map(|list| (nodes, list)));
+        let entries = list.into_iter().flat_map(|(nodes, list)| {
+            let mut entries: Vec<Entry> = list.iter().filter_map(|(_, entry)| nodes.read(entry.branch())).collect();
+            entries.sort_by_key(|entry| entry.number);
+            entries
+        });
+        Profile {
+            name: name.into(),
+            entries: entries.collect(),
+            default_action,
+            li: self.is_li(entry),
+            denied_rpcs: leaves.iter().filter_map(denied).collect(),
+        }
+    }
+
+    /// Whether a profile is part of lawful intercept.
+    pub(super) fn is_li(self, entry: &Branch) -> bool {
+        self.li.and_then(|li| entry.leaf(li)).is_some_and(|leaf| leaf.value == Value::Bool(true))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use super::entry::Match;
 use super::local::{Users, hash_password, is_hash, verify};
 use super::*;
 use crate::path::{RawPath, Resolver, Views};
@@ -145,4 +146,42 @@ async fn strangers_wait_as_long_as_users() {
     let same = authenticator.fingerprint(&credentials("ab", "c"));
     assert!(same == authenticator.fingerprint(&credentials("ab", "c")));
     assert!(same != authenticator.fingerprint(&credentials("a", "bc")));
+}
+
+/// SET-036: what a `match` is about. Commands that are no data are nothing to complain of, slips are.
+#[test]
+fn reads_the_match_of_an_entry() {
+    let check = |line: &str, expected: &str| {
+        let text = match super::entry::read(schema(), line) {
+            Match::Elements(patterns) => {
+                patterns.iter().map(|pattern| pattern.display(schema()).to_string()).collect::<Vec<_>>().join(" ")
+            }
+            Match::Command => "command".to_owned(),
+            Match::Unknown { reason } => format!("unknown: {reason}"),
+        };
+        assert_eq!(text, expected, "{line}");
+    };
+    check("configure", "/configure");
+    check("/configure system security", "/configure/system/security");
+    check("  configure   router  interface ", "/configure/router[router-name=*]/interface[interface-name=*]");
+    check("configure router <Base>", "/configure/router[router-name=Base]");
+    check(r#"configure router "to the core""#, "/configure/router[router-name=to the core]");
+    check(r#"configure router <"to the core">"#, "/configure/router[router-name=to the core]");
+    let interface = "/configure/router[router-name=*]/interface[interface-name=x]/ipv4";
+    check("configure router <.*> interface <x> ipv4", interface);
+    check("state port <1/1/1> oper-state", "/state/port[port-id=1/1/1]/oper-state");
+    check("openconfig-system:system config", "/system/config");
+    check("show router <22> route-table", "command");
+    check("", "command");
+    check("<x>", "command");
+    check("configure systen", "unknown: /configure/systen - Unknown element");
+    check("configure system <x>", "unknown: 'system' takes no key 'x'");
+    check("configure router <Base", "unknown: '>' is missing in '<Base'");
+    check(
+        r#"configure card "one""#,
+        concat!(
+            "unknown: /configure/card[slot-number=one] - Invalid value 'one' for key 'slot-number': ",
+            "expected a whole number, got the string \"one\""
+        ),
+    );
 }

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,22 +16,27 @@ use http_body::{Body as _, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 
 use super::closing::Closing;
 use super::session::Session;
+use crate::time::Timestamp;
+
+/// Characters of a status that are kept of an RPC that has ended, as the model allows.
+const STATUS_MAX: usize = 256;
 
 /// All channels of the process.
 #[derive(Clone, Debug)]
 pub(super) struct Channels {
     limit: usize,
     free: Arc<Semaphore>,
+    last_id: Arc<AtomicU32>,
 }
 
 impl Channels {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, free: Arc::new(Semaphore::new(limit)) }
+        Self { limit, free: Arc::new(Semaphore::new(limit)), last_id: Arc::new(AtomicU32::new(0)) }
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -39,12 +44,36 @@ impl Channels {
     }
 
     /// A channel for an RPC on this session; none when all are in use.
-    pub(super) fn open(&self, session: &Arc<Session>, streams: bool) -> Option<Channel> {
+    pub(super) fn open(&self, session: &Arc<Session>, rpc: RpcFacts, streams: bool) -> Option<Channel> {
         let permit = self.free.clone().try_acquire_owned().ok()?;
-        let state = Arc::new(ChannelState { start: Instant::now(), waits_since: AtomicU64::new(0), streams });
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let state = ChannelState { id, rpc, start: Instant::now(), waits_since: AtomicU64::new(0), streams };
+        let state = Arc::new(state);
         let number = session.add_channel(&state);
-        Some(Channel { session: session.clone(), number, state, _permit: permit })
+        Some(Channel { session: session.clone(), number, state, ended: None, _permit: permit })
     }
+}
+
+/// What an RPC is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RpcFacts {
+    /// Its HTTP path, `/package.service/name`.
+    pub path: String,
+    /// Who made it.
+    pub user: String,
+    /// When it came.
+    pub began: Timestamp,
+}
+
+/// The last RPC of a session that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// What it was.
+    pub rpc: RpcFacts,
+    /// How long it took.
+    pub took: Duration,
+    /// Its status, unless that was OK.
+    pub error: Option<String>,
 }
 
 /// The channel of one RPC; free again when dropped.
@@ -53,18 +82,34 @@ pub(super) struct Channel {
     session: Arc<Session>,
     number: u64,
     state: Arc<ChannelState>,
+    /// The status it ended with, once that is known.
+    ended: Option<Result<(), String>>,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Channel {
+    /// Notes the status that the RPC ends with.
+    pub(super) fn ends(&mut self, status: &Status) {
+        self.ended = Some(match status.code() {
+            Code::Ok => Ok(()),
+            code => Err(format!("{code:?}: {}", status.message()).chars().take(STATUS_MAX).collect()),
+        });
+    }
 }
 
 impl Drop for Channel {
     fn drop(&mut self) {
-        self.session.remove_channel(self.number);
+        let ended = self.ended.take().unwrap_or_else(|| Err("Cancelled: ended by the client".to_owned()));
+        let finished = Finished { rpc: self.state.rpc.clone(), took: self.state.start.elapsed(), error: ended.err() };
+        self.session.remove_channel(self.number, finished);
     }
 }
 
 /// What others may see of a channel.
 #[derive(Debug)]
-pub(super) struct ChannelState {
+pub struct ChannelState {
+    id: u32,
+    rpc: RpcFacts,
     start: Instant,
     /// Milliseconds after `start` at which the frame was handed over that HTTP/2 has not asked beyond yet; zero when it
     /// has asked.
@@ -74,6 +119,16 @@ pub(super) struct ChannelState {
 }
 
 impl ChannelState {
+    /// The number of the RPC, over all sessions.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The RPC.
+    pub fn rpc(&self) -> &RpcFacts {
+        &self.rpc
+    }
+
     /// How long the last frame has been waiting for the client to read.
     pub(super) fn waiting(&self, now: Instant) -> Duration {
         match self.waits_since.load(Ordering::Relaxed) {
@@ -94,36 +149,71 @@ impl ChannelState {
     }
 }
 
+/// Frames after which a stream asks whether its server has ended even though it has more to say: locks are not for
+/// every frame.
+const UNASKED_MAX: u32 = 64;
+
 /// The body of an answer, with the channel it keeps busy.
 #[derive(Debug)]
 pub(super) struct ChannelBody {
     inner: Body,
     channel: Option<Channel>,
     /// What ends a stream that would go on otherwise; none for an answer that ends by itself.
-    closing: Option<(Closing, Pin<Box<WaitForCancellationFutureOwned>>)>,
+    end: Option<End>,
+}
+
+#[derive(Debug)]
+struct End {
+    closing: Closing,
+    closed: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Frames since it was last asked.
+    unasked: u32,
 }
 
 impl ChannelBody {
     pub(super) fn new(inner: Body, channel: Channel, closing: Option<&Closing>) -> Self {
         // HTTP/2 never polls a body that has ended already.
         let channel = Some(channel).filter(|_| !inner.is_end_stream());
-        let closing = closing.map(|closing| (closing.clone(), Box::pin(closing.closed())));
-        Self { inner, channel, closing }
+        let end =
+            closing.map(|closing| End { closing: closing.clone(), closed: Box::pin(closing.closed()), unasked: 0 });
+        Self { inner, channel, end }
     }
 
     /// The status of a stream whose server has ended meanwhile.
-    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<HeaderMap> {
-        let Some((closing, closed)) = &mut self.closing else { return Poll::Pending };
-        if closed.as_mut().poll(cx).is_pending() || self.inner.is_end_stream() {
-            return Poll::Pending;
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        let Some(end) = &mut self.end else { return Poll::Pending };
+        end.unasked = 0;
+        match end.closed.as_mut().poll(cx) {
+            Poll::Ready(()) => end.closing.refusal().map_or(Poll::Pending, |refusal| Poll::Ready(refusal.status())),
+            Poll::Pending => Poll::Pending,
         }
+    }
+
+    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.end.as_ref().is_some_and(|end| end.unasked >= UNASKED_MAX)
+            && let Poll::Ready(status) = self.poll_end(cx)
+        {
+            return self.cut(&status);
+        }
+        match Pin::new(&mut self.inner).poll_frame(cx) {
+            Poll::Pending => match self.poll_end(cx) {
+                Poll::Ready(status) => self.cut(&status),
+                Poll::Pending => Poll::Pending,
+            },
+            ready => {
+                if let Some(end) = &mut self.end {
+                    end.unasked += 1;
+                }
+                ready
+            }
+        }
+    }
+
+    /// Ends the stream here.
+    fn cut(&mut self, status: &Status) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        (self.inner, self.end) = (Body::empty(), None);
         let mut trailers = HeaderMap::new();
-        if let Some(refusal) = closing.refusal() {
-            // A text in the characters that status texts are made of always fits.
-            let _ = refusal.status().add_header(&mut trailers);
-        }
-        *self = Self { inner: Body::empty(), channel: None, closing: None };
-        Poll::Ready(trailers)
+        Poll::Ready(Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
     }
 }
 
@@ -132,13 +222,10 @@ impl http_body::Body for ChannelBody {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Poll::Ready(trailers) = self.poll_closed(cx) {
-            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
-        }
         if let Some(channel) = &self.channel {
             channel.state.asked();
         }
-        let frame = Pin::new(&mut self.inner).poll_frame(cx);
+        let frame = self.poll_inner(cx);
         match &frame {
             Poll::Pending => {}
             Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
@@ -147,7 +234,16 @@ impl http_body::Body for ChannelBody {
                 }
             }
             // Freed before the client can see the end, so that it may open the next RPC at once.
-            Poll::Ready(_) => self.channel = None,
+            Poll::Ready(end) => {
+                if let Some(mut channel) = self.channel.take() {
+                    let status = match end {
+                        Some(Ok(frame)) => frame.trailers_ref().and_then(Status::from_header_map),
+                        Some(Err(status)) => Some(status.clone()),
+                        None => None,
+                    };
+                    channel.ends(&status.unwrap_or_else(|| Status::ok("")));
+                }
+            }
         }
         frame
     }

@@ -16,7 +16,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::caller::{Caller, Login};
-use super::channel::{Channel, ChannelBody, Channels};
+use super::channel::{Channel, ChannelBody, Channels, RpcFacts};
 use super::closing::Closing;
 use super::credentials;
 use super::refusal::Refusal;
@@ -86,7 +86,8 @@ impl Parts {
         let rpc = Rpc::at(path);
         let claimed = credentials::claimed_user(headers, session.is_encrypted());
         let mut line = self.line("rpc", session, path, &claimed);
-        match self.judge(session, path, rpc, headers).await {
+        let facts = RpcFacts { path: line.rpc.clone(), user: line.user.clone(), began: line.time };
+        match self.judge(session, path, rpc, facts, headers).await {
             Ok((login, channel)) => {
                 line.verdict = Some(Verdict::Authorized);
                 let caller = Caller::new(login, session.clone(), self.log.clone(), line);
@@ -105,6 +106,7 @@ impl Parts {
         session: &Arc<Session>,
         path: &str,
         rpc: Rpc,
+        facts: RpcFacts,
         headers: &HeaderMap,
     ) -> Result<(Login, Channel), Refusal> {
         let credentials = credentials::read(headers, session.is_encrypted()).ok_or(Refusal::NoCredentials)?;
@@ -115,7 +117,7 @@ impl Parts {
             return Err(Refusal::Rpc { rpc: leaf });
         }
         self.sessions.seat(session).map_err(Refusal::Sessions)?;
-        let channel = self.channels.open(session, rpc.streams);
+        let channel = self.channels.open(session, facts, rpc.streams);
         let channel = channel.ok_or(Refusal::Channels { limit: self.channels.limit() })?;
         Ok((login, channel))
     }
@@ -217,7 +219,7 @@ where
                 (None, None) => Err(Refusal::NoSession),
                 (None, Some(session)) => parts.admit(session, head.uri.path(), &head.headers).await,
             };
-            let Admitted { caller, channel, rpc } = match admitted {
+            let Admitted { caller, mut channel, rpc } = match admitted {
                 Ok(admitted) => admitted,
                 Err(refusal) => return Ok(refusal.status().into_http()),
             };
@@ -238,7 +240,11 @@ where
                     () = closing.answers_are_due() => closed(&closing),
                 }
             };
-            caller.answered(Status::from_header_map(answer.headers()).as_ref());
+            let refused = Status::from_header_map(answer.headers());
+            if let Some(status) = &refused {
+                channel.ends(status);
+            }
+            caller.answered(refused.as_ref());
             let closing = rpc.streams.then_some(&closing);
             Ok(answer.map(|body| Body::new(ChannelBody::new(body, channel, closing))))
         })

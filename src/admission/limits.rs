@@ -38,6 +38,10 @@ pub struct Limits {
     pub subscribe_message_bytes: usize,
     /// Deletes, replaces and updates in one Set.
     pub set_edits: usize,
+    /// Roles of which the largest election id is remembered (EXT-023).
+    pub arbitration_roles: usize,
+    /// Time a commit waits for its confirmation when its client names none (EXT-009).
+    pub commit_patience: Duration,
     /// Passwords checked at the same time; each check takes 19 MiB and some tens of milliseconds.
     pub password_checks: usize,
     /// Time for a new connection to show its first bytes and to finish the TLS handshake.
@@ -59,6 +63,8 @@ impl Default for Limits {
             request_message_bytes: 512 * 1024 * 1024,
             subscribe_message_bytes: 2 * 1024 * 1024,
             set_edits: 100_000,
+            arbitration_roles: 64,
+            commit_patience: Duration::from_secs(600),
             password_checks: 4,
             handshake_timeout: Duration::from_secs(5),
             first_request_timeout: Duration::from_secs(60),

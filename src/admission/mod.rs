@@ -15,6 +15,7 @@ mod rpc;
 mod session;
 
 pub use caller::Caller;
+pub use channel::{ChannelState, Finished, RpcFacts};
 pub use closing::Closing;
 pub use layer::{Admission, Admitting};
 pub use limits::{

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Limits;
-use super::channel::ChannelState;
+use super::channel::{ChannelState, Finished};
 use super::layer::Accepted;
 use crate::log::{Event, SecurityLog, Verdict};
 use crate::time::{Clock, Timestamp};
@@ -48,6 +48,9 @@ pub struct Session {
     login: tokio::sync::Mutex<Option<Accepted>>,
     channels: Mutex<BTreeMap<u64, Arc<ChannelState>>>,
     rpcs: AtomicU64,
+    last_finished: Mutex<Option<Finished>>,
+    received: AtomicU64,
+    sent: AtomicU64,
 }
 
 /// Who speaks on a session at present.
@@ -113,6 +116,9 @@ impl Sessions {
             login: tokio::sync::Mutex::new(None),
             channels: Mutex::default(),
             rpcs: AtomicU64::new(0),
+            last_finished: Mutex::default(),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
         });
         open.sessions.insert(session.id, session.clone());
         Some(OpenSession { session, sessions: self.clone() })
@@ -207,6 +213,27 @@ impl Session {
         self.rpcs.load(Ordering::Relaxed)
     }
 
+    /// The RPCs that run, oldest first.
+    pub fn channels(&self) -> Vec<Arc<ChannelState>> {
+        lock(&self.channels).values().cloned().collect()
+    }
+
+    /// The RPC that ended last.
+    pub fn last_finished(&self) -> Option<Finished> {
+        lock(&self.last_finished).clone()
+    }
+
+    /// Bytes of HTTP/2 received and sent; those of TLS are not among them.
+    pub fn traffic(&self) -> (u64, u64) {
+        (self.received.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed))
+    }
+
+    /// Counts what the connection has received and sent.
+    pub fn add_traffic(&self, received: usize, sent: usize) {
+        self.received.fetch_add(received as u64, Ordering::Relaxed);
+        self.sent.fetch_add(sent as u64, Ordering::Relaxed);
+    }
+
     /// Cancelled when another user takes this session over (AUTH-018).
     pub fn user_changed(&self) -> CancellationToken {
         lock(&self.user).changed.clone()
@@ -232,8 +259,9 @@ impl Session {
         number
     }
 
-    pub(super) fn remove_channel(&self, number: u64) {
+    pub(super) fn remove_channel(&self, number: u64, finished: Finished) {
         lock(&self.channels).remove(&number);
+        *lock(&self.last_finished) = Some(finished);
     }
 
     /// Whether the connection has to be closed.

@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use crate::aaa;
+use crate::aaa::{self, SetGuard, Users};
 use crate::config::{Config, ModelTables, edits};
 use crate::schema::{Loaded, load};
-use crate::store::{Author, ConfigWriter, Journal, Store, Tree, Validator, prepare};
+use crate::store::{ConfigWriter, Journal, Record, Store, Tree, Unconfirmed, Validator, prepare};
 use crate::time::Clock;
 
 use super::StartError;
@@ -19,6 +19,7 @@ use super::StartError;
 pub(super) struct Datastore {
     pub(super) store: Arc<Store>,
     pub(super) config: Arc<ConfigWriter>,
+    pub(super) users: Users,
 }
 
 impl Datastore {
@@ -26,7 +27,12 @@ impl Datastore {
     pub(super) fn open(config: &Config, clock: &Clock) -> Result<Self, StartError> {
         let loaded = load(&config.yang)?;
         let schema = loaded.schema.clone();
-        let (journal, saved) = Journal::open(&config.data_dir)?;
+        let (mut journal, mut saved) = Journal::open(&config.data_dir)?;
+        if let Some(Unconfirmed { commit_id, id }) = saved.unconfirmed.take() {
+            let record = Record::of_system(format!("commit '{id}' was not confirmed before a restart"), clock.now());
+            saved = journal.take_back_unconfirmed(&record)?;
+            tracing::warn!(commit = commit_id, %id, "commit was never confirmed, taken back");
+        }
         let restored = saved.restore(&schema)?;
         let applied = saved.startup;
         let datastore = Self::with_tree(&loaded, restored, journal, clock)?;
@@ -57,8 +63,10 @@ impl Datastore {
             prepare(&loaded.schema, &mut validator, &Tree::default(), restored, &[], now).map_err(StartError::Saved)?;
         validator.accept();
         let store = Arc::new(Store::new(loaded.schema.clone(), tree, now));
-        let config = Arc::new(ConfigWriter::new(store.clone(), validator, journal));
-        Ok(Self { store, config })
+        let users = Users::new(&loaded.schema)?;
+        let writer = ConfigWriter::new(store.clone(), validator, journal);
+        let config = Arc::new(writer.guarded_by(Arc::new(SetGuard::new(users.clone()))));
+        Ok(Self { store, config, users })
     }
 
     /// Applies the tables of the file as one commit and remembers that they are applied. Returns how many places changed.
@@ -66,10 +74,10 @@ impl Datastore {
         let schema = self.store.schema();
         let mut edits = edits(models, schema)?;
         aaa::local::seal(schema, &mut edits);
-        let author = Author { user: "system".to_owned(), source: models.file().to_owned(), session: 0 };
+        let record = Record::of_system(models.file().to_owned(), clock.now());
         let committed = self
             .config
-            .commit_startup(&edits, &author, &models.fingerprint(), clock.now())
+            .commit_startup(&edits, &record.author, &models.fingerprint(), record.time)
             .map_err(|error| StartError::refused(error, models))?;
         Ok(committed.delta.items().len())
     }

@@ -8,24 +8,31 @@ mod datastore;
 mod element;
 mod endpoint;
 mod error;
+mod patience;
 mod reload;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use error::StartError;
 
-use crate::aaa::{Authenticator, Users};
+use crate::aaa::Authenticator;
 use crate::admission::{Admission, Limits, Sessions};
 use crate::codec::Wire;
 use crate::config::Config;
+use crate::control::Door;
+use crate::feed::Registry;
 use crate::log::{SecurityLog, SecurityLogSettings};
+use crate::monitor::{self, Monitor, Server};
 use crate::net::MessageLimit;
 use crate::platform::on_change;
 use crate::rpc::gnmi::{self, Gnmi, Knobs};
+use crate::store::Tree;
 use crate::time::Clock;
 use datastore::Datastore;
 use element::Element;
@@ -38,6 +45,8 @@ pub struct Agent {
     /// The settings in effect; replaced by a reload.
     config: Mutex<Config>,
     clock: Clock,
+    sessions: Arc<Sessions>,
+    subscriptions: Arc<Registry>,
     element: Element,
     endpoint: Endpoint,
 }
@@ -54,17 +63,18 @@ impl Agent {
             files: config.security_log.files,
         })?;
         let sessions = Sessions::new(config.limits, clock.clone(), log.clone());
-        let authenticator = Authenticator::new(Users::new(store.schema())?, config.limits.password_checks)?;
+        let authenticator = Authenticator::new(datastore.users.clone(), config.limits.password_checks)?;
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let element = Element::start(&config, store, &clock).await?;
+        let subscriptions: Arc<Registry> = Arc::default();
         let services = Services {
-            gnmi: gnmi(&datastore, &config, &clock),
+            gnmi: gnmi(&datastore, &config, &subscriptions, &clock),
             message_limit: MessageLimit::new(config.limits.request_message_bytes),
-            sessions,
+            sessions: sessions.clone(),
             admission,
         };
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
-        Ok(Self { datastore, config: Mutex::new(config), clock, element, endpoint })
+        Ok(Self { datastore, config: Mutex::new(config), clock, sessions, subscriptions, element, endpoint })
     }
 
     /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
@@ -80,23 +90,72 @@ impl Agent {
 
     /// Serves until the token is cancelled. A second call only waits for that.
     pub async fn run(&self, shutdown: CancellationToken) {
+        let served = CancellationToken::new();
+        let serving = async {
+            self.serve_until(shutdown).await;
+            self.element.stop();
+            served.cancel();
+        };
+        tokio::join!(serving, patience::watch(&self.datastore.config, &self.clock, &served));
+    }
+
+    async fn serve_until(&self, shutdown: CancellationToken) {
+        let mut monitor = self.monitor();
+        monitor.refresh().await;
+        // Ends with this call.
+        let mut beside = JoinSet::new();
+        beside.spawn(monitor.run());
+        match Door::open(&self.data_dir(), self.subscriptions.clone()) {
+            Ok(door) => drop(beside.spawn(door.serve())),
+            Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
+        }
         self.endpoint.run(shutdown).await;
-        self.element.stop();
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner).data_dir.clone()
+    }
+
+    /// What writes state about the daemon itself.
+    fn monitor(&self) -> Monitor {
+        let knobs = Knobs::new(self.datastore.store.schema());
+        let profile = self.config.lock().unwrap_or_else(PoisonError::into_inner).profile.clone();
+        let server = move |tree: &Tree| {
+            let version = profile.gnmi_version.as_deref().unwrap_or_else(|| knobs.proto_version(tree).text());
+            Server { gnmi_version: knobs.gnmi_enabled(tree).then(|| version.to_owned()) }
+        };
+        Monitor::new(monitor::Parts {
+            store: self.datastore.store.clone(),
+            sessions: self.sessions.clone(),
+            subscriptions: self.subscriptions.clone(),
+            server: Box::new(server),
+            clock: self.clock.clone(),
+        })
     }
 }
 
-fn gnmi(datastore: &Datastore, config: &Config, clock: &Clock) -> Gnmi {
+fn gnmi(datastore: &Datastore, config: &Config, subscriptions: &Arc<Registry>, clock: &Clock) -> Gnmi {
     let schema = datastore.store.schema().clone();
     let Limits { get_response_bytes, subscribe_message_bytes, set_edits, subscription_paths, .. } = config.limits;
+    let Limits { arbitration_roles, commit_patience, .. } = config.limits;
     Gnmi::new(gnmi::Parts {
         store: datastore.store.clone(),
         config: datastore.config.clone(),
         wire: Arc::new(Wire::new(schema.clone())),
         capable: Arc::new(on_change(&schema)),
+        users: datastore.users.clone(),
         knobs: Knobs::new(&schema),
         clock: clock.clone(),
-        limits: gnmi::Limits { get_response_bytes, subscribe_message_bytes, set_edits, subscription_paths },
+        limits: gnmi::Limits {
+            get_response_bytes,
+            subscribe_message_bytes,
+            set_edits,
+            subscription_paths,
+            arbitration_roles,
+            commit_patience,
+        },
         free_paths: Arc::new(Semaphore::new(subscription_paths)),
+        subscriptions: subscriptions.clone(),
         profile: config.profile.clone(),
         release: config.release.as_str().to_owned(),
     })

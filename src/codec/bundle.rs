@@ -279,8 +279,8 @@ impl Member {
                 NOTIFICATION_UPDATE => {
                     let path = Fields::new(&message, field.content.clone()).next()?.ok()?;
                     let path = Some(path).filter(|path| path.key == UPDATE_PATH)?;
-                    // Longer paths could be those of another branch.
-                    if Fields::new(&message, path.content.clone()).count() > 1 {
+                    // Longer paths could be those of another branch, and the root is above all of them (BYTES).
+                    if Fields::new(&message, path.content.clone()).count() != 1 {
                         return None;
                     }
                     let rest = path.content.end..field.content.end;

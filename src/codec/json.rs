@@ -40,7 +40,7 @@ impl Filter {
     }
 
     /// Whether a container or list may hold something to be shown.
-    fn enters(self, schema: &Schema, id: NodeId) -> bool {
+    pub(super) fn enters(self, schema: &Schema, id: NodeId) -> bool {
         self.admits(schema.node(id)) || self != Self::Config && schema.is_mixed(id)
     }
 
@@ -48,6 +48,17 @@ impl Filter {
     /// state as much as for their configuration, so without other content they are no configuration.
     fn shows_keys_alone(self, schema: &Schema, list: NodeId) -> bool {
         self == Self::All || self.admits(schema.node(list)) && !schema.is_mixed(list)
+    }
+
+    /// Whether a container or list entry of which this much was written stays.
+    pub(super) fn keeps(self, schema: &Schema, id: NodeId, held: Held) -> bool {
+        let node = schema.node(id);
+        match (held, &node.kind) {
+            (Held::Something, _) => true,
+            (_, Kind::Container { presence }) => *presence && self.admits(node),
+            (Held::OnlyKeys, Kind::List(_)) => self.shows_keys_alone(schema, id),
+            _ => false,
+        }
     }
 }
 
@@ -80,7 +91,7 @@ pub fn write_branch(schema: &Schema, of: Option<NodeId>, branch: &Branch, shape:
     let mut writer = Writer { schema, shape, out };
     let held = writer.branch(of, branch, levels, true);
     let shown = match of {
-        Some(of) => writer.is_shown(of, held),
+        Some(of) => shape.filter.keeps(schema, of, held),
         None => held == Held::Something,
     };
     if !shown {
@@ -91,7 +102,7 @@ pub fn write_branch(schema: &Schema, of: Option<NodeId>, branch: &Branch, shape:
 
 /// What was written of a branch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Held {
+pub(super) enum Held {
     Nothing,
     OnlyKeys,
     Something,
@@ -147,7 +158,7 @@ impl Writer<'_> {
             return Held::Nothing;
         }
         let held = self.branch(Some(node), branch, levels, false);
-        if self.is_shown(node, held) { Held::Something } else { Held::Nothing }
+        if self.shape.filter.keeps(self.schema, node, held) { Held::Something } else { Held::Nothing }
     }
 
     fn list(&mut self, node: NodeId, list: &List, levels: u32) -> Held {
@@ -162,7 +173,7 @@ impl Writer<'_> {
                 self.out.push(b',');
             }
             let held = self.branch(Some(node), entry.branch(), levels, false);
-            if self.is_shown(node, held) {
+            if self.shape.filter.keeps(self.schema, node, held) {
                 any = true;
             } else {
                 self.out.truncate(start);
@@ -170,18 +181,6 @@ impl Writer<'_> {
         }
         self.out.push(b']');
         if any { Held::Something } else { Held::Nothing }
-    }
-
-    /// Whether a container or list entry of which this much was written stays.
-    fn is_shown(&self, id: NodeId, held: Held) -> bool {
-        let node = self.schema.node(id);
-        let filter = self.shape.filter;
-        match (held, &node.kind) {
-            (Held::Something, _) => true,
-            (_, Kind::Container { presence }) => *presence && filter.admits(node),
-            (Held::OnlyKeys, Kind::List(_)) => filter.shows_keys_alone(self.schema, id),
-            _ => false,
-        }
     }
 
     /// Writes a member name and its colon. YANG identifiers need no escaping.

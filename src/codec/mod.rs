@@ -5,6 +5,7 @@
 //! one message object per leaf. Nothing here decides a gRPC status; errors carry what that decision needs.
 
 mod bundle;
+mod bytes;
 mod edit;
 mod json;
 mod names;
@@ -13,15 +14,17 @@ mod path;
 mod protobuf;
 mod value;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use bundle::{BundleSizes, Bundler, Bundling};
+pub use bytes::{PROTO_FILE_NAME, proto_file, write_root};
 pub use edit::{OperationId, SetError, SetErrorKind, SetOperation, decode_set};
 pub use json::{Filter, Shape, write_branch};
 pub use notification::{Encoder, Grouping, MESSAGE_BYTES_MAX};
 pub use path::{PathDecodeError, PathForm, decode_path, encode_path, join_prefix};
 pub use value::typed_value;
 
+use bytes::Fields;
 use names::WireNames;
 
 pub use crate::pb::Encoded;
@@ -34,13 +37,19 @@ pub struct Wire {
     /// The schema.
     pub schema: Arc<Schema>,
     names: WireNames,
+    fields: OnceLock<Fields>,
 }
 
 impl Wire {
     /// Encodes the names of a schema.
     pub fn new(schema: Arc<Schema>) -> Self {
         let names = WireNames::new(&schema);
-        Self { schema, names }
+        Self { schema, names, fields: OnceLock::new() }
+    }
+
+    /// The schema as protobuf fields, made when it is first asked for.
+    fn fields(&self) -> &Fields {
+        self.fields.get_or_init(|| Fields::new(&self.schema))
     }
 }
 
@@ -49,10 +58,12 @@ impl Wire {
 pub enum Encoding {
     /// JSON.
     Json,
-    /// JSON_IETF.
-    JsonIetf,
+    /// BYTES.
+    Bytes,
     /// PROTO.
     Proto,
+    /// JSON_IETF.
+    JsonIetf,
 }
 
 /// What the values of a reply look like. Apart from the encoding, because PROTO and BYTES do not mean the same under
@@ -61,6 +72,8 @@ pub enum Encoding {
 pub enum ValueForm {
     /// Each leaf for itself.
     Leaf(LeafForm),
+    /// `proto_bytes`: a root message around the leaves, with everything above them (C-36).
+    Root,
 }
 
 /// What the value of one leaf looks like.
@@ -76,7 +89,7 @@ pub enum LeafForm {
 
 impl Encoding {
     /// All there are, in the order of their numbers (CAP-008).
-    pub const OFFERED: [Self; 3] = [Self::Json, Self::Proto, Self::JsonIetf];
+    pub const OFFERED: [Self; 4] = [Self::Json, Self::Bytes, Self::Proto, Self::JsonIetf];
 
     /// The encoding a request asks for by number, one of those `offered`; an unset field is zero, which is JSON
     /// (GET-007).
@@ -91,11 +104,17 @@ impl Encoding {
 
     /// What its values look like.
     pub fn form(self) -> ValueForm {
-        ValueForm::Leaf(match self {
-            Self::Json => LeafForm::Json,
-            Self::JsonIetf => LeafForm::JsonIetf,
-            Self::Proto => LeafForm::Scalars,
-        })
+        match self {
+            Self::Json => ValueForm::Leaf(LeafForm::Json),
+            Self::JsonIetf => ValueForm::Leaf(LeafForm::JsonIetf),
+            Self::Proto => ValueForm::Leaf(LeafForm::Scalars),
+            Self::Bytes => ValueForm::Root,
+        }
+    }
+
+    /// Its name in the models: `json-ietf`.
+    pub fn name(self) -> String {
+        self.to_pb().as_str_name().to_ascii_lowercase().replace('_', "-")
     }
 
     /// Its number on the wire.
@@ -103,6 +122,7 @@ impl Encoding {
         match self {
             Self::Json => pb::Encoding::Json,
             Self::JsonIetf => pb::Encoding::JsonIetf,
+            Self::Bytes => pb::Encoding::Bytes,
             Self::Proto => pb::Encoding::Proto,
         }
     }

@@ -4,12 +4,14 @@
 //! say exactly what went in. A notification holds one timestamp, either updates or deletes, and no path twice; nothing
 //! is built per leaf but bytes. This module does not decide what is sent, only how.
 
+mod root;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::path::PathForm;
+use super::path::{PathForm, same_step};
 use super::protobuf::{HEAD_MAX, Key, backfill_head, put_bytes, put_head, put_nested, put_varint};
 use super::{Encoded, ValueForm, Wire, value};
 use crate::path::Step;
@@ -18,6 +20,7 @@ use crate::store::Leaf;
 use crate::telemetry::Sink;
 use crate::time::Timestamp;
 use crate::value::Value;
+use root::RootUpdate;
 
 /// Default size above which a message is split: half of the 4 MiB that common clients accept (C-21, SUB-018).
 pub const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -65,12 +68,14 @@ pub struct Encoder {
     message_bytes_max: usize,
     /// The branch written to last.
     trail: Trail,
+    root: RootUpdate,
     /// Finished messages, and behind them the open one.
     out: Vec<u8>,
     finished: Vec<Range<usize>>,
     open: Option<Open>,
     /// Bytes taken last, as a guess of what comes next.
     taken_bytes: usize,
+    contexts: u64,
 }
 
 /// A notification that is being written.
@@ -124,10 +129,12 @@ impl Encoder {
             whole,
             message_bytes_max,
             trail: Trail::default(),
+            root: RootUpdate::default(),
             out: Vec::new(),
             finished: Vec::new(),
             open: None,
             taken_bytes: 0,
+            contexts: 0,
         }
     }
 
@@ -141,9 +148,17 @@ impl Encoder {
         Self { tells_duplicates: false, ..self }
     }
 
+    /// Containers and list entries that were written about so far, each time anew.
+    pub fn contexts(&self) -> u64 {
+        self.contexts
+    }
+
     /// Writes the value of a leaf. `at` is the branch it stands in; `duplicates` counts values the reader missed
     /// (SUB-041).
     pub fn leaf(&mut self, at: &[Step], node: NodeId, value: &Value, time: Timestamp, duplicates: u32) {
+        let ValueForm::Leaf(form_of_value) = self.values else {
+            return self.leaf_in_root(at, node, value, time, duplicates);
+        };
         let moved = self.trail.move_to(&self.wire, self.form, at);
         let fits = self.open.as_ref().is_some_and(|open| {
             // No path twice in one notification (SUB-040): within a branch a node that does not come after the last one
@@ -154,11 +169,11 @@ impl Encoder {
             };
             follows && open.kind == Kind::Updates && open.time == time
         });
+        self.contexts += u64::from(moved || !fits);
         if !fits {
             self.begin(Kind::Updates, time);
         }
         let start = self.out.len();
-        let ValueForm::Leaf(leaf) = self.values;
         let Self { wire, form, tells_duplicates, trail, out, whole, .. } = self;
         put_nested(out, NOTIFICATION_UPDATE, |out| {
             match whole {
@@ -168,7 +183,7 @@ impl Encoder {
                     wire.put_step(out, &Step { node, key: None }, *form);
                 }),
             }
-            put_nested(out, UPDATE_VAL, |out| value::put_typed(out, &wire.schema, node, value, leaf));
+            put_nested(out, UPDATE_VAL, |out| value::put_typed(out, &wire.schema, node, value, form_of_value));
             if duplicates > 0 && *tells_duplicates {
                 put_varint(out, UPDATE_DUPLICATES, duplicates.into());
             }
@@ -186,6 +201,7 @@ impl Encoder {
         let moved = self.trail.move_to(&self.wire, self.form, parent);
         let fits = self.open.as_ref().is_some_and(|open| open.kind == Kind::Deletes && open.time == time && !moved);
         if !fits {
+            self.contexts += 1;
             self.begin(Kind::Deletes, time);
         }
         let start = self.out.len();
@@ -209,6 +225,7 @@ impl Encoder {
     /// Finishes the notification that is being written.
     pub fn flush(&mut self) {
         if let Some(open) = self.open.take() {
+            self.root.close(&mut self.out);
             let start = backfill_head(&mut self.out, RESPONSE_UPDATE, open.start + HEAD_MAX);
             self.finished.push(start..self.out.len());
         }
@@ -229,6 +246,7 @@ impl Encoder {
         if let Some(open) = &mut self.open {
             open.start = 0;
             open.content -= end;
+            self.root.moved_up(end);
         }
         self.taken_bytes = end;
         let bytes = Bytes::from(std::mem::replace(&mut self.out, rest));
@@ -244,7 +262,9 @@ impl Encoder {
         let start = self.out.len();
         self.out.extend_from_slice(&[0; HEAD_MAX]);
         put_varint(&mut self.out, NOTIFICATION_TIMESTAMP, time.nanos().cast_unsigned());
-        let elems = match (&self.whole, kind) {
+        let elems: &[u8] = match (&self.whole, kind) {
+            // The path is in the value.
+            (_, Kind::Updates) if self.values == ValueForm::Root => &[],
             (Some((_, elems)), Kind::Updates) => elems,
             (None, _) | (_, Kind::Deletes) => &self.trail.bytes,
         };
@@ -307,7 +327,7 @@ struct Trail {
 impl Trail {
     /// Goes to another branch; tells whether it is another one.
     fn move_to(&mut self, wire: &Wire, form: PathForm, at: &[Step]) -> bool {
-        let common = self.steps.iter().zip(at).take_while(|(ours, theirs)| same(ours, theirs)).count();
+        let common = self.steps.iter().zip(at).take_while(|(ours, theirs)| same_step(ours, theirs)).count();
         if common == at.len() && common == self.steps.len() {
             return false;
         }
@@ -332,15 +352,6 @@ impl Trail {
         let start = depth.checked_sub(1).map_or(0, |last| self.ends.get(last).copied().unwrap_or(self.bytes.len()));
         self.bytes.get(start..).unwrap_or_default()
     }
-}
-
-/// Whether two steps are equal. Keys of one tree are usually the same in memory too, which is quicker to see.
-fn same(left: &Step, right: &Step) -> bool {
-    left.node == right.node
-        && match (&left.key, &right.key) {
-            (Some(left), Some(right)) => Arc::ptr_eq(left, right) || left == right,
-            (left, right) => left.is_none() && right.is_none(),
-        }
 }
 
 #[cfg(test)]

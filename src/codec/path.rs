@@ -4,6 +4,7 @@
 //! same whichever of the two wire forms it came in.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use super::Wire;
 use super::names::{PATH_ELEM, plain_name};
@@ -231,6 +232,15 @@ fn each_key<'a>(schema: &Schema, list: NodeId, key: &'a ListKey, mut visit: impl
     let mut keys: Vec<_> = leaves.iter().copied().zip(key.iter()).collect();
     keys.sort_by(|(left, _), (right, _)| schema.node(*left).name.cmp(&schema.node(*right).name));
     keys.into_iter().for_each(|(leaf, value)| visit(leaf, value));
+}
+
+/// Whether two steps are equal. Keys of one tree are usually the same in memory too, which is quicker to see.
+pub(super) fn same_step(left: &Step, right: &Step) -> bool {
+    left.node == right.node
+        && match (&left.key, &right.key) {
+            (Some(left), Some(right)) => Arc::ptr_eq(left, right) || left == right,
+            (left, right) => left.is_none() && right.is_none(),
+        }
 }
 
 impl Wire {

@@ -26,6 +26,26 @@ impl Key {
     }
 }
 
+/// A key of a field with a length, whose number may need more than the one byte.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WideKey(u32);
+
+impl WideKey {
+    /// Key of a field with a length.
+    pub(super) const fn sized(field: u32) -> Self {
+        Self(field << 3 | 2)
+    }
+
+    /// Appends the key.
+    #[inline]
+    pub(super) fn put(self, out: &mut Vec<u8>) {
+        match u8::try_from(self.0) {
+            Ok(short @ 0..0x80) => out.push(short),
+            _ => varint(out, self.0.into()),
+        }
+    }
+}
+
 /// Longest varint.
 const VARINT_MAX: usize = 10;
 
@@ -63,6 +83,23 @@ pub(super) fn put_nested(out: &mut Vec<u8>, key: Key, write: impl FnOnce(&mut Ve
     out.extend_from_slice(&[key.0, 0]);
     let start = out.len();
     write(out);
+    close_nested(out, start);
+}
+
+/// The same under a key of any length.
+#[inline]
+pub(super) fn put_wide_nested(out: &mut Vec<u8>, key: WideKey, write: impl FnOnce(&mut Vec<u8>)) {
+    key.put(out);
+    out.push(0);
+    let start = out.len();
+    write(out);
+    close_nested(out, start);
+}
+
+/// Writes the length of a field whose content begins at `start` and ends where `out` does, over the one byte that was
+/// left for it.
+#[inline]
+pub(super) fn close_nested(out: &mut Vec<u8>, start: usize) {
     let length = out.len() - start;
     match u8::try_from(length) {
         Ok(short @ 0..0x80) => out[start - 1] = short,

@@ -233,6 +233,8 @@ fn limits(limits: &mut Limits, keys: &mut Keys<'_>) -> Result<(), ConfigError> {
     keys.count("request-message-bytes", &mut limits.request_message_bytes, 1024..=REQUEST_MESSAGE_BYTES_MAX)?;
     keys.count("subscribe-message-bytes", &mut limits.subscribe_message_bytes, 1024..=SUBSCRIBE_MESSAGE_BYTES_MAX)?;
     keys.count("set-edits", &mut limits.set_edits, 1..=10_000_000)?;
+    keys.count("arbitration-roles", &mut limits.arbitration_roles, 1..=10_000)?;
+    keys.millis("commit-rollback-ms", &mut limits.commit_patience, 1000..=604_800_000)?;
     keys.count("password-checks", &mut limits.password_checks, 1..=256)?;
     keys.millis("handshake-timeout-ms", &mut limits.handshake_timeout, 100..=60_000)?;
     keys.millis("first-request-timeout-ms", &mut limits.first_request_timeout, 100..=3_600_000)?;

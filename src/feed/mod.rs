@@ -5,6 +5,8 @@
 //! Dial-in hands this stream to the RPC; whoever opens a connection the other way may feed the same stream to it.
 
 mod outlet;
+mod registry;
+mod sight;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,18 +18,24 @@ use futures_util::Stream;
 use tokio::time::Sleep;
 use tokio_stream::wrappers::WatchStream;
 
-use crate::codec::{Bundling, Encoded, Encoder};
+pub use registry::{Account, Description, PathDescription, Registered, Registry};
+
+use crate::codec::{Encoded, Encoder};
 use crate::schema::NodeSet;
 use crate::store::{Commit, Store};
 use crate::telemetry::{Engine, Moment, Plan, Progress};
 use crate::time::Clock;
 use outlet::Outlet;
+pub use sight::Reader;
+use sight::{Screened, Sight};
 
 /// Encoded SubscribeResponse messages of one subscription. Ends by itself only after a ONCE list.
 #[derive(Debug)]
 pub struct Feed {
     engine: Engine,
     outlet: Outlet,
+    registered: Registered,
+    sight: Option<Sight>,
     store: Arc<Store>,
     commits: WatchStream<Arc<Commit>>,
     deadline: Option<Instant>,
@@ -38,13 +46,14 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Starts a subscription at the newest commit.
+    /// Starts a subscription at the newest commit. `registered` lists it as long as the feed lives, and says how its
+    /// notifications are bundled.
     pub fn new(
         store: Arc<Store>,
         plan: Arc<Plan>,
         capable: Arc<NodeSet>,
         encoder: Encoder,
-        bundling: Option<Bundling>,
+        registered: Registered,
         clock: Clock,
     ) -> Self {
         // The view is opened before the newest commit is read, so that no commit falls between (OCH-026).
@@ -54,7 +63,9 @@ impl Feed {
         let sleep = Box::pin(tokio::time::sleep_until(tokio::time::Instant::now()));
         Self {
             engine,
-            outlet: Outlet::new(encoder, bundling),
+            outlet: Outlet::new(encoder, registered.account().description().bundling),
+            registered,
+            sight: None,
             store,
             commits,
             deadline: None,
@@ -65,6 +76,12 @@ impl Feed {
         }
     }
 
+    /// Limits it to what somebody may read (AUTH-030, AUTH-031).
+    pub fn seen_by(mut self, reader: Box<dyn Reader>, plan: Arc<Plan>) -> Self {
+        self.sight = Some(Sight::new(reader, plan));
+        self
+    }
+
     /// Answers a Poll message: everything again (SUB-021).
     pub fn poll_request(&mut self) {
         self.engine.poll_request(&self.store.newest(), moment(&self.clock));
@@ -73,6 +90,23 @@ impl Feed {
     /// Whether everything asked for has been said: what comes next needs a commit, a deadline or a request.
     pub fn is_idle(&self) -> bool {
         self.idle
+    }
+
+    /// Its entry in the list of those that run.
+    pub fn account(&self) -> &Account {
+        self.registered.account()
+    }
+
+    /// Notes what the engine has done.
+    fn note(&mut self) {
+        let account = self.registered.account();
+        account.set_contexts(self.outlet.encoder.contexts());
+        if let Some(path) = self.engine.take_collected() {
+            account.set_collections(path, self.engine.collections(path));
+        }
+        if let Some(sizes) = self.outlet.bundle_sizes() {
+            account.set_bundle_sizes(sizes);
+        }
     }
 
     /// Registers for the next commit and the next deadline.
@@ -111,15 +145,24 @@ impl Stream for Feed {
         let this = &mut *self;
         loop {
             if let Some(message) = this.outlet.pop() {
+                if message.is_notification() {
+                    this.account().add_notification();
+                }
                 return Poll::Ready(Some(message));
             }
             if this.done {
                 return Poll::Ready(None);
             }
             let now = moment(&this.clock);
-            let progress = this.engine.poll(&this.store.newest(), now, &mut this.outlet.encoder);
+            let newest = this.store.newest();
+            let sight = this.sight.as_mut();
+            let progress = match sight.and_then(|sight| sight.screen(&newest, this.store.schema())) {
+                None => this.engine.poll(&newest, now, &mut this.outlet.encoder),
+                Some(screen) => this.engine.poll(&newest, now, &mut Screened::new(screen, &mut this.outlet.encoder)),
+            };
             this.outlet.fill(now.instant);
             this.outlet.release(now.instant);
+            this.note();
             match progress {
                 // The message is still growing. Others get their turn before the next piece.
                 Progress::More if this.outlet.is_empty() => {
@@ -127,9 +170,10 @@ impl Stream for Feed {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Progress::More => {}
+                Progress::More | Progress::Next => {}
                 Progress::Done => {
                     this.outlet.close();
+                    this.note();
                     this.done = true;
                 }
                 // A commit or deadline that came while the engine ran is work at once, not a reason to sleep.

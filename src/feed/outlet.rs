@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::codec::{Bundler, Bundling, Encoded, Encoder};
+use crate::codec::{BundleSizes, Bundler, Bundling, Encoded, Encoder};
 
 /// Encoder, bundler and the messages that are complete.
 #[derive(Debug)]
@@ -67,5 +67,10 @@ impl Outlet {
         if let Some(bundler) = &mut self.bundler {
             bundler.close(|message| self.ready.push_back(message));
         }
+    }
+
+    /// What was bundled so far; none without bundling.
+    pub(super) fn bundle_sizes(&self) -> Option<BundleSizes> {
+        self.bundler.as_ref().map(Bundler::sizes)
     }
 }

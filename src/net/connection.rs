@@ -43,6 +43,13 @@ impl Connection {
         Self { wire, open, limits, patrol, evicted: Box::pin(evicted.clone().cancelled_owned()) }
     }
 
+    fn count(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.open.session().add_traffic(0, *bytes);
+        }
+        written
+    }
+
     fn wire(&mut self) -> Pin<&mut dyn ReadWrite> {
         match &mut self.wire {
             Wire::Plain(stream) => Pin::new(stream),
@@ -84,13 +91,17 @@ impl AsyncRead for Connection {
             let next = now + patrol_interval(&self.limits);
             self.patrol.as_mut().reset(next);
         }
-        self.wire().poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = self.wire().poll_read(cx, buf);
+        self.open.session().add_traffic(buf.filled().len() - before, 0);
+        read
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.wire().poll_write(cx, buf)
+        let written = self.wire().poll_write(cx, buf);
+        self.count(written)
     }
 
     fn poll_write_vectored(
@@ -98,7 +109,8 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.wire().poll_write_vectored(cx, bufs)
+        let written = self.wire().poll_write_vectored(cx, bufs);
+        self.count(written)
     }
 
     fn is_write_vectored(&self) -> bool {

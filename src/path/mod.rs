@@ -8,9 +8,11 @@ mod data;
 mod pattern;
 mod raw;
 mod resolve;
+mod rules;
 
 pub use data::{DataPath, ListKey, Step};
 pub use pattern::{KeyMatch, Pattern, PatternStep};
 pub(crate) use raw::write_key;
 pub use raw::{PATH_TEXT_MAX, PathTextError, RawElem, RawPath};
-pub use resolve::{PathError, Resolver, Views};
+pub use resolve::{PathError, Resolver, SCHEMAS_ORIGIN, Views};
+pub use rules::{Access, AccessRule, AccessRules};

@@ -43,6 +43,17 @@ pub struct PatternStep {
     pub keys: KeyMatch,
 }
 
+impl PatternStep {
+    /// The step as it is written: without a key where that is open.
+    pub fn as_written(&self) -> Step {
+        let key = match &self.keys {
+            KeyMatch::Exact(key) => Some(key.clone()),
+            KeyMatch::NotList | KeyMatch::All | KeyMatch::Partial(_) => None,
+        };
+        Step { node: self.node, key }
+    }
+}
+
 /// A path with name wildcards already expanded against the schema (PATH-026); key wildcards stay live, so that later
 /// entries match (C-62). It selects the places its steps lead to and everything below them. No steps: everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

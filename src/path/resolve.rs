@@ -6,6 +6,9 @@ use super::{DataPath, KeyMatch, Pattern, PatternStep, RawElem, RawPath, Step};
 use crate::schema::{Input, Module, NodeId, Rule, Schema};
 use crate::value::Value;
 
+/// The origin under which a Get finds what describes the models.
+pub const SCHEMAS_ORIGIN: &str = "gnmi.schemas";
+
 /// Why a path means nothing in this schema. Each names the path and the rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -28,6 +31,12 @@ pub enum PathError {
         path: String,
         /// The origin.
         origin: String,
+    },
+    /// The origin of descriptions of the models, which only Get reads (ENC-048).
+    #[error("{path} - Origin '{SCHEMAS_ORIGIN}' holds no data, only Get reads it")]
+    SchemasOrigin {
+        /// The path.
+        path: String,
     },
     /// An empty name in the middle (PATH-021).
     #[error("{path} - Empty path element, '//' is not supported")]
@@ -129,7 +138,7 @@ impl Views {
 
     /// Whether a module can be addressed, and so is worth naming to a client.
     pub fn shows_module(self, module: &Module) -> bool {
-        match Family::of(&module.namespace) {
+        match Family::of(module) {
             Family::Nokia => self.nokia,
             Family::OpenConfig => self.openconfig,
             Family::Other => true,
@@ -145,10 +154,11 @@ enum Family {
 }
 
 impl Family {
-    fn of(namespace: &str) -> Self {
-        if namespace.starts_with("urn:nokia.com:") {
+    /// Not every OpenConfig module has its namespace below openconfig.net, but all of them have the name.
+    fn of(module: &Module) -> Self {
+        if module.namespace.starts_with("urn:nokia.com:") {
             Self::Nokia
-        } else if namespace.starts_with("http://openconfig.net/") {
+        } else if module.name.starts_with("openconfig-") || module.namespace.starts_with("http://openconfig.net/") {
             Self::OpenConfig
         } else {
             Self::Other
@@ -278,11 +288,10 @@ impl Walk<'_> {
         let module_of = |root: NodeId| schema.module(schema.node(root).module);
         let found: Vec<_> = match self.raw.origin.as_deref() {
             None | Some("") => all.collect(),
-            Some("openconfig") => {
-                all.filter(|&root| Family::of(&module_of(root).namespace) == Family::OpenConfig).collect()
-            }
+            Some(SCHEMAS_ORIGIN) => return Err(PathError::SchemasOrigin { path: self.raw.to_string() }),
+            Some("openconfig") => all.filter(|&root| Family::of(module_of(root)) == Family::OpenConfig).collect(),
             Some("nokia" | "nokia-sros" | "sros" | "native") => {
-                all.filter(|&root| Family::of(&module_of(root).namespace) == Family::Nokia).collect()
+                all.filter(|&root| Family::of(module_of(root)) == Family::Nokia).collect()
             }
             Some(module) => all.filter(|&root| *module_of(root).name == *module).collect(),
         };

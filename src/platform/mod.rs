@@ -12,7 +12,7 @@ mod cpu;
 mod handle;
 mod links;
 pub mod linux;
-mod map;
+pub(crate) mod map;
 mod numbering;
 mod on_change;
 pub mod reading;
@@ -20,4 +20,4 @@ pub mod sim;
 mod system;
 
 pub use handle::Handle;
-pub use on_change::on_change;
+pub use on_change::{on_change, on_change_paths};

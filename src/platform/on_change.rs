@@ -39,6 +39,15 @@ const MEASURED_LEAVES: &[&str] = &[
     "idle-time",
     "login-time",
     "boot-time",
+    "last-changed",
+    "channels-in-use",
+    "attempted-logins",
+    "failed-logins",
+    "remaining-login-attempts",
+    "min-bundle-size",
+    "avg-bundle-size",
+    "max-bundle-size",
+    "max-bundle-time-granularity",
 ];
 
 /// Units of what is measured. A unit alone does not make a gauge: an MTU has bytes, a speed megabits.
@@ -63,6 +72,30 @@ const FACTS: &[&str] = &["hold-time"];
 /// The leaves announced on change, and every node above one: an entry with such a leaf is announced when it goes.
 pub fn on_change(schema: &Schema) -> NodeSet {
     NodeSet::of(schema, |id| schema.node(id).is_terminal() && !is_measured(schema, id)).with_ancestors(schema)
+}
+
+/// The state leaves announced on change, one path each in the order of the models, `*` for every key (OCH-006). All of
+/// configuration is announced besides.
+pub fn on_change_paths(schema: &Schema) -> impl Iterator<Item = String> {
+    let announced = |&id: &NodeId| {
+        let node = schema.node(id);
+        node.is_terminal() && !node.config && !is_measured(schema, id)
+    };
+    schema.ids().filter(announced).map(|leaf| wildcard_path(schema, leaf))
+}
+
+fn wildcard_path(schema: &Schema, leaf: NodeId) -> String {
+    let mut nodes: Vec<NodeId> = std::iter::successors(Some(leaf), |&id| schema.node(id).parent).collect();
+    nodes.reverse();
+    let mut path = String::new();
+    for node in nodes.into_iter().map(|id| schema.node(id)) {
+        path.push('/');
+        path.push_str(&node.name);
+        for &key in node.keys() {
+            path.push_str(&format!("[{}=*]", schema.node(key).name));
+        }
+    }
+    path
 }
 
 fn is_measured(schema: &Schema, leaf: NodeId) -> bool {

@@ -8,9 +8,11 @@ use std::fmt::Display;
 
 use tonic::{Code, Status};
 
+use super::gnmi::{ArbitrationError, SetExtensionError};
+use crate::aaa::Unreadable;
 use crate::codec::{EncodingError, OperationId, PathDecodeError, SetError, SetErrorKind};
 use crate::path::PathError;
-use crate::store::{CommitError, EditError};
+use crate::store::{CommitError, ConfirmError, EditError};
 use crate::telemetry::PlanError;
 
 /// Characters of a status text. It travels in a header, percent-encoded, and clients drop connections whose headers are
@@ -37,7 +39,7 @@ fn path_code(error: &PathError) -> (Code, u16) {
     match error {
         PathError::UnknownElement { .. } => (Code::InvalidArgument, 2201),
         PathError::Disabled { .. } => (Code::Unimplemented, 2201),
-        PathError::UnknownOrigin { .. } => (Code::InvalidArgument, 2202),
+        PathError::UnknownOrigin { .. } | PathError::SchemasOrigin { .. } => (Code::InvalidArgument, 2202),
         PathError::EmptyName { .. }
         | PathError::KeysOnNonList { .. }
         | PathError::UnknownKey { .. }
@@ -154,6 +156,13 @@ pub(super) fn read_only(user: &str, paths: &str) -> Status {
     minor(Code::PermissionDenied, 2020, text)
 }
 
+/// A read of what the user may not see (GET-022).
+pub(super) fn unreadable(user: &str, error: &Unreadable) -> Status {
+    let Unreadable { path, reason } = error;
+    let text = format_args!("Permission denied - unauthorized use of '{path}' - user '{user}', {reason}");
+    minor(Code::PermissionDenied, 2020, text)
+}
+
 /// A commit that was refused. `origins` names the operation behind each edit.
 pub(super) fn commit(error: &CommitError, origins: &[OperationId]) -> Status {
     match error {
@@ -165,9 +174,37 @@ pub(super) fn commit(error: &CommitError, origins: &[OperationId]) -> Status {
             let operation = origins.get(*position).copied().unwrap_or(OperationId::Request);
             minor(Code::InvalidArgument, number, format_args!("{source} - gRPC: {operation}"))
         }
+        CommitError::Denied(denied) => {
+            let operation = denied.position.and_then(|position| origins.get(position)).copied();
+            let operation = operation.unwrap_or(OperationId::Request);
+            minor(Code::PermissionDenied, 2020, format_args!("{denied} - gRPC: {operation}"))
+        }
         // The request is well formed; it is the commit as a whole that fails (SET-029, C-19).
         CommitError::Constraints(_) => minor(Code::Aborted, 2304, error),
         CommitError::Journal(_) => minor(Code::Internal, 2305, error),
+        CommitError::Waiting { .. } => minor(Code::FailedPrecondition, 2052, error),
+    }
+}
+
+/// A confirmation that cannot be given, or anything else that is said to a commit that waits (EXT-014 to EXT-016).
+pub(super) fn confirm(error: &ConfirmError) -> Status {
+    match error {
+        ConfirmError::NothingWaits => minor(Code::FailedPrecondition, 2306, error),
+        ConfirmError::OtherId { .. } => minor(Code::InvalidArgument, 2306, error),
+        ConfirmError::Commit(error) => commit(error, &[]),
+    }
+}
+
+/// An extension of a Set that does not say what it has to.
+pub(super) fn set_extension(error: &SetExtensionError) -> Status {
+    minor(Code::InvalidArgument, 2218, error)
+}
+
+/// A claim to be the master that is not granted (EXT-020).
+pub(super) fn arbitration(error: &ArbitrationError) -> Status {
+    match error {
+        ArbitrationError::NotMaster { .. } => minor(Code::PermissionDenied, 2216, error),
+        ArbitrationError::TooManyRoles { .. } => minor(Code::ResourceExhausted, 2217, error),
     }
 }
 
@@ -179,4 +216,9 @@ pub(super) fn internal(rpc: &str) -> Status {
 /// Another user came on the same session (AUTH-018).
 pub(super) fn user_changed() -> Status {
     Status::cancelled("INFO: MGMT_CORE #2003: Subscription ended - the user of the session changed")
+}
+
+/// An administrator ended the subscription (SUB-034).
+pub(super) fn subscription_ended() -> Status {
+    Status::cancelled("INFO: MGMT_CORE #2003: Subscription ended - by an administrator")
 }

@@ -46,6 +46,8 @@ pub enum Origin {
     Configuration {
         /// Number of the commit, growing over restarts; none when it is not saved.
         commit_id: Option<u64>,
+        /// The client\'s name of a commit that has to be confirmed, both when it is made and when it is taken back.
+        confirm: Option<Arc<str>>,
     },
 }
 

@@ -7,9 +7,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::watch;
+
 use super::commit::{Commit, Next, Origin, Store, lock};
+use super::confirm::{Held, Waiting};
 use super::delta::Delta;
 use super::edit::{self, Edit, EditError};
+use super::guard::{Change, Denied, Guard};
 use super::journal::{Fingerprint, Journal, JournalError, Record};
 use super::settle::settle;
 use super::state::without_state;
@@ -59,13 +63,28 @@ pub fn prepare(
     edits: &[Edit],
     now: Timestamp,
 ) -> Result<(Tree, Delta), CommitError> {
-    let mut candidate = start;
-    for (position, edit) in edits.iter().enumerate() {
-        edit::apply(&mut candidate, schema, edit, now).map_err(|source| CommitError::Edit { position, source })?;
-    }
+    let candidate = edited(schema, start, edits, now)?;
+    judge(schema, validator, base, candidate, now)
+}
+
+/// Settles a candidate and puts it to the vote.
+pub(super) fn judge(
+    schema: &Schema,
+    validator: &mut Validator,
+    base: &Tree,
+    mut candidate: Tree,
+    now: Timestamp,
+) -> Result<(Tree, Delta), CommitError> {
     settle(schema, base, &mut candidate, now);
     let delta = validator.vote(base, &mut candidate, now).map_err(CommitError::Constraints)?;
     Ok((candidate, delta))
+}
+
+fn edited(schema: &Schema, mut start: Tree, edits: &[Edit], now: Timestamp) -> Result<Tree, CommitError> {
+    for (position, edit) in edits.iter().enumerate() {
+        edit::apply(&mut start, schema, edit, now).map_err(|source| CommitError::Edit { position, source })?;
+    }
+    Ok(start)
 }
 
 /// Why a commit was refused. Nothing has changed.
@@ -79,12 +98,23 @@ pub enum CommitError {
         /// Why.
         source: EditError,
     },
+    /// The author may not make this change.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The configuration that would result breaks constraints (SET-029); there is at least one.
     #[error("{}", .0.iter().map(Violation::to_string).collect::<Vec<_>>().join("; "))]
     Constraints(Vec<Violation>),
     /// The journal could not make it durable.
     #[error("configuration could not be saved: {0}")]
     Journal(#[from] JournalError),
+    /// Another commit waits for its confirmation, and until then there is no further one (EXT-012, EXT-013).
+    #[error("{}", .waiting.describe(*.now))]
+    Waiting {
+        /// The commit that waits.
+        waiting: Box<Waiting>,
+        /// When this was said.
+        now: Timestamp,
+    },
 }
 
 /// A commit that is on disk and published.
@@ -101,23 +131,43 @@ pub struct Committed {
 /// Writes configuration. One for the process.
 #[derive(Debug)]
 pub struct ConfigWriter {
-    store: Arc<Store>,
-    turn: Mutex<Turn>,
+    pub(super) store: Arc<Store>,
+    pub(super) turn: Mutex<Turn>,
+    /// What waits, for those who watch its deadline. Changed by the writer whose turn it is.
+    pub(super) waiting: watch::Sender<Option<Waiting>>,
+    guard: Option<Arc<dyn Guard>>,
 }
 
 /// What only the writer whose turn it is may touch.
 #[derive(Debug)]
-struct Turn {
-    validator: Validator,
-    journal: Journal,
+pub(super) struct Turn {
+    pub(super) validator: Validator,
+    pub(super) journal: Journal,
     /// The configuration on disk, while it is not the one that runs.
-    saved: Option<Tree>,
+    pub(super) saved: Option<Tree>,
+    /// The commit that waits for its confirmation. While there is one, no other is made.
+    pub(super) held: Option<Held>,
+}
+
+/// A candidate that passed the vote, on its way to the disk and to the readers.
+pub(super) struct Voted<'a> {
+    pub(super) base: &'a Tree,
+    pub(super) candidate: Tree,
+    pub(super) delta: Delta,
+    /// The client's name of the confirmed commit that this one makes or takes back.
+    pub(super) confirm: Option<&'a Arc<str>>,
 }
 
 impl ConfigWriter {
     /// A writer to this store. `validator` has to hold the configuration the store starts with.
     pub fn new(store: Arc<Store>, validator: Validator, journal: Journal) -> Self {
-        Self { store, turn: Mutex::new(Turn { validator, journal, saved: None }) }
+        let turn = Turn { validator, journal, saved: None, held: None };
+        Self { store, turn: Mutex::new(turn), waiting: watch::Sender::new(None), guard: None }
+    }
+
+    /// This writer with somebody to judge what authors may change. Without, everybody may change everything.
+    pub fn guarded_by(self, guard: Arc<dyn Guard>) -> Self {
+        Self { guard: Some(guard), ..self }
     }
 
     /// Applies all edits as one commit, on disk when this returns. Blocks for the disk, so asynchronous callers hand this to
@@ -134,25 +184,47 @@ impl ConfigWriter {
         saving: Saving<'_>,
         now: Timestamp,
     ) -> Result<Committed, CommitError> {
-        let schema = self.store.schema();
         let mut turn = lock(&self.turn);
-        let base = self.store.newest();
-        let (candidate, delta) = prepare(schema, &mut turn.validator, &base.tree, base.tree.clone(), edits, now)?;
-        if delta.is_empty() {
-            turn.validator.accept();
-            return Ok(Committed { commit: base, commit_id: None, delta });
-        }
-        let commit_id = if saving.wanted(&candidate) {
-            let record = Record { time: now, author: author.clone() };
-            let appended = turn.save(schema, &record, &candidate, &delta);
-            Some(appended.inspect_err(|_| turn.validator.reject())?)
+        turn.refuse_while_waiting(now)?;
+        let (schema, base) = (self.store.schema(), self.store.newest());
+        let start = self.permitted(&base.tree, edits, author, now)?;
+        let (candidate, delta) = judge(schema, &mut turn.validator, &base.tree, start, now)?;
+        let record = Record { time: now, author: author.clone() };
+        self.write(&mut turn, Voted { base: &base.tree, candidate, delta, confirm: None }, &record, saving)
+    }
+
+    /// Takes a candidate to the disk, if that is wanted, and to the readers.
+    pub(super) fn write(
+        &self,
+        turn: &mut Turn,
+        voted: Voted<'_>,
+        record: &Record,
+        saving: Saving<'_>,
+    ) -> Result<Committed, CommitError> {
+        let schema = self.store.schema();
+        let commit_id = if voted.delta.is_empty() {
+            None
+        } else if saving.wanted(&voted.candidate) {
+            let saved = turn.save(schema, record, &voted);
+            Some(saved.inspect_err(|_| turn.validator.reject())?)
         } else {
-            turn.part_from_disk(schema, &base.tree);
+            turn.part_from_disk(schema, voted.base);
             None
         };
         turn.validator.accept();
-        let commit = self.publish(&base.tree, candidate, &delta, commit_id, now);
-        Ok(Committed { commit, commit_id, delta })
+        Ok(self.publish(voted, commit_id, record.time))
+    }
+
+    /// Shows a commit to the readers; there is none when nothing differs.
+    pub(super) fn publish(&self, voted: Voted<'_>, commit_id: Option<u64>, now: Timestamp) -> Committed {
+        let Voted { base, candidate, delta, confirm } = voted;
+        if delta.is_empty() {
+            return Committed { commit: self.store.newest(), commit_id, delta };
+        }
+        let origin = Origin::Configuration { commit_id, confirm: confirm.cloned() };
+        let commit =
+            self.store.publish(now, origin, |newest| onto(self.store.schema(), base, newest, candidate, &delta, now));
+        Committed { commit, commit_id, delta }
     }
 
     /// Applies the startup configuration of the file as one commit, and remembers that this version of it has been
@@ -170,28 +242,32 @@ impl ConfigWriter {
         Ok(committed)
     }
 
-    fn publish(
+    /// What the edits make of a tree, as far as their author may make it. To be called by the writer whose turn it is.
+    pub(super) fn permitted(
         &self,
         base: &Tree,
-        candidate: Tree,
-        delta: &Delta,
-        commit_id: Option<u64>,
-        now: Timestamp,
-    ) -> Arc<Commit> {
-        self.store.publish(now, Origin::Configuration { commit_id }, |newest| {
-            onto(self.store.schema(), base, newest, candidate, delta, now)
-        })
+        edits: &[Edit],
+        author: &Author,
+        time: Timestamp,
+    ) -> Result<Tree, CommitError> {
+        let schema = self.store.schema();
+        let mut candidate = edited(schema, base.clone(), edits, time)?;
+        if let Some(guard) = &self.guard {
+            guard.judge(Change { schema, author, base, candidate: &mut candidate, edits, time })?;
+        }
+        Ok(candidate)
     }
 }
 
 impl Turn {
     /// Takes a candidate to the disk: its own delta, or all that the disk has not got.
-    fn save(&mut self, schema: &Schema, record: &Record, candidate: &Tree, delta: &Delta) -> Result<u64, JournalError> {
+    fn save(&mut self, schema: &Schema, record: &Record, voted: &Voted<'_>) -> Result<u64, JournalError> {
+        let waits = voted.confirm.map(|id| &**id);
         let commit_id = match &self.saved {
-            None => self.journal.append(record, schema, delta)?,
+            None => self.journal.append_waiting(record, schema, &voted.delta, waits)?,
             Some(saved) => {
-                let all = Delta::between(schema, saved, &without_state(schema, candidate));
-                self.journal.append(record, schema, &all)?
+                let all = Delta::between(schema, saved, &without_state(schema, &voted.candidate));
+                self.journal.append_waiting(record, schema, &all, waits)?
             }
         };
         if self.saved.take().is_some() {

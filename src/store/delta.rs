@@ -84,6 +84,15 @@ impl Delta {
         self.items.iter().any(|item| matches!(item, DeltaItem::Removed(_)))
     }
 
+    /// Says of every leaf that it was set at this time.
+    pub(super) fn restamp(&mut self, time: Timestamp) {
+        for item in &mut self.items {
+            if let DeltaItem::Leaves { leaves, .. } = item {
+                leaves.iter_mut().for_each(|change| change.new.time = time);
+            }
+        }
+    }
+
     /// Makes another tree, which differs from the base in state only, take the same configuration.
     pub fn graft(&self, schema: &Schema, onto: &mut Tree, time: Timestamp) {
         for item in &self.items {

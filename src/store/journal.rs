@@ -11,6 +11,7 @@ mod record;
 mod restore;
 #[cfg(test)]
 mod tests;
+mod unconfirmed;
 
 use std::fmt;
 use std::io;
@@ -22,6 +23,7 @@ use redb::{
 
 pub use self::record::{PastCommit, Record, RowChange};
 pub use self::restore::Unfit;
+pub use self::unconfirmed::Unconfirmed;
 
 use self::code::Row;
 use self::record::Writing;
@@ -65,6 +67,8 @@ pub struct Journal {
     /// None after a failed write, until the file has been opened again.
     database: Option<Database>,
     last_commit_id: u64,
+    /// The commit that has to be taken back at the next start, as callers know it.
+    unconfirmed: Option<Unconfirmed>,
 }
 
 /// What was on disk when the journal was opened.
@@ -76,6 +80,9 @@ pub struct Saved {
     pub last_commit_id: u64,
     /// Fingerprint of the startup configuration that was applied last.
     pub startup: Option<Fingerprint>,
+    /// The commit that was never confirmed. It has to be taken back before anything is restored, see
+    /// [`Journal::take_back_unconfirmed`].
+    pub unconfirmed: Option<Unconfirmed>,
 }
 
 /// Why the configuration cannot be read from or written to disk. Each names the file and what an operator can do.
@@ -137,8 +144,8 @@ impl Journal {
         std::fs::create_dir_all(dir).map_err(|source| JournalError::Io { file: dir.to_owned(), source })?;
         let database = open(&file)?;
         let saved = read_saved(&database).and_then(|read| read.into_saved(&file)).map_err(|fault| fault.at(&file))?;
-        let journal = Self { file, database: Some(database), last_commit_id: saved.last_commit_id };
-        Ok((journal, saved))
+        let (last_commit_id, unconfirmed) = (saved.last_commit_id, saved.unconfirmed.clone());
+        Ok((Self { file, database: Some(database), last_commit_id, unconfirmed }, saved))
     }
 
     /// Writes a commit to disk and returns its number, one more than that of the commit before.
@@ -147,14 +154,29 @@ impl Journal {
     ///
     /// `Io` when the disk refuses (full, failing), after which nothing of the commit stays; a later call tries again.
     pub fn append(&mut self, record: &Record, schema: &Schema, delta: &Delta) -> Result<u64, JournalError> {
+        self.append_waiting(record, schema, delta, None)
+    }
+
+    /// The same; a commit with the name `waits` is taken back at the next start unless it is confirmed before.
+    pub(super) fn append_waiting(
+        &mut self,
+        record: &Record,
+        schema: &Schema,
+        delta: &Delta,
+        waits: Option<&str>,
+    ) -> Result<u64, JournalError> {
         let commit_id = self.last_commit_id + 1;
+        let unconfirmed = waits.map(|id| Unconfirmed { commit_id, id: id.into() });
+        // Most commits say nothing of it, and do not touch the table.
+        let changed = (unconfirmed != self.unconfirmed).then_some(unconfirmed.as_ref());
         let database = self.ready()?;
-        if let Err(fault) = write_commit(database, commit_id, record, schema, delta) {
+        if let Err(fault) = write_commit(database, commit_id, record, schema, delta, changed) {
             // Whether the disk has the commit is not known now; opening the file again tells, see `ready`.
             self.database = None;
             return Err(fault.at(&self.file));
         }
         self.last_commit_id = commit_id;
+        self.unconfirmed = unconfirmed;
         Ok(commit_id)
     }
 
@@ -189,7 +211,8 @@ impl Journal {
             Some(database) => database,
             None => {
                 let database = open(&self.file)?;
-                take_back(&database, self.last_commit_id).map_err(|fault| fault.at(&self.file))?;
+                let taken_back = take_back(&database, self.last_commit_id, self.unconfirmed.as_ref());
+                taken_back.map_err(|fault| fault.at(&self.file))?;
                 database
             }
         };
@@ -269,18 +292,20 @@ struct Read {
     rows: Vec<(Box<str>, Box<[u8]>)>,
     last_commit_id: u64,
     startup: Option<Box<[u8]>>,
+    unconfirmed: Option<Unconfirmed>,
 }
 
 impl Read {
     fn into_saved(self, file: &Path) -> Result<Saved, Fault> {
         let startup = self.startup.map(|bytes| Fingerprint::try_from(&*bytes)).transpose();
         let startup = startup.map_err(|_| Fault::Damaged("fingerprint of another length".to_owned()))?;
-        Ok(Saved { file: file.to_owned(), rows: self.rows, last_commit_id: self.last_commit_id, startup })
+        let Self { rows, last_commit_id, unconfirmed, .. } = self;
+        Ok(Saved { file: file.to_owned(), rows, last_commit_id, startup, unconfirmed })
     }
 }
 
 fn read_saved(database: &Database) -> Result<Read, Fault> {
-    let empty = Read { rows: Vec::new(), last_commit_id: 0, startup: None };
+    let empty = Read { rows: Vec::new(), last_commit_id: 0, startup: None, unconfirmed: None };
     let reading = database.begin_read()?;
     let meta = match reading.open_table(META) {
         Ok(meta) => meta,
@@ -297,6 +322,7 @@ fn read_saved(database: &Database) -> Result<Read, Fault> {
         None => return Err(Fault::Damaged("no format number".to_owned())),
     }
     let startup = meta.get(META_STARTUP)?.map(|bytes| bytes.value().into());
+    let unconfirmed = unconfirmed::read(&meta)?;
     let commits = match reading.open_table(COMMITS) {
         Ok(commits) => commits,
         Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Read { startup, ..empty }),
@@ -308,7 +334,7 @@ fn read_saved(database: &Database) -> Result<Read, Fault> {
         .iter()?
         .map(|row| row.map(|(key, row)| (key.value().into(), row.value().into())))
         .collect::<Result<_, _>>()?;
-    Ok(Read { rows, last_commit_id, startup })
+    Ok(Read { rows, last_commit_id, startup, unconfirmed })
 }
 
 fn read_history(database: &Database) -> Result<Vec<PastCommit>, Fault> {
@@ -361,20 +387,33 @@ fn write_commit(
     record: &Record,
     schema: &Schema,
     delta: &Delta,
+    unconfirmed: Option<Option<&Unconfirmed>>,
 ) -> Result<(), Fault> {
     let writing = begin(database)?;
-    {
-        let mut config = Writing::new(writing.open_table(CONFIG)?);
-        for item in delta.items() {
-            write_item(&mut config, schema, record, item)?;
-        }
-        let mut commits = writing.open_table(COMMITS)?;
-        for (piece, bytes) in (0..).zip(record.encode(&config.into_changes()).chunks(PIECE_BYTES)) {
-            commits.insert((commit_id, piece), bytes)?;
-        }
-        commits.retain_in(..(commit_id.saturating_sub(HISTORY_MAX - 1), 0), |_, _| false)?;
+    let mut config = Writing::new(writing.open_table(CONFIG)?);
+    for item in delta.items() {
+        write_item(&mut config, schema, record, item)?;
+    }
+    write_past_commit(&writing, commit_id, record, &config.into_changes())?;
+    if let Some(unconfirmed) = unconfirmed {
+        unconfirmed::write(&writing, unconfirmed)?;
     }
     Ok(writing.commit()?)
+}
+
+/// Writes a commit to the history and takes the oldest one out.
+fn write_past_commit(
+    writing: &redb::WriteTransaction,
+    commit_id: u64,
+    record: &Record,
+    changes: &[RowChange],
+) -> Result<(), Fault> {
+    let mut commits = writing.open_table(COMMITS)?;
+    for (piece, bytes) in (0..).zip(record.encode(changes).chunks(PIECE_BYTES)) {
+        commits.insert((commit_id, piece), bytes)?;
+    }
+    commits.retain_in(..(commit_id.saturating_sub(HISTORY_MAX - 1), 0), |_, _| false)?;
+    Ok(())
 }
 
 fn write_item(config: &mut Writing<'_>, schema: &Schema, record: &Record, item: &DeltaItem) -> Result<(), Fault> {
@@ -432,8 +471,8 @@ fn write_removal(config: &mut Writing<'_>, schema: &Schema, path: &DataPath) -> 
     Ok(())
 }
 
-/// Undoes commits after `last`, newest first.
-fn take_back(database: &Database, last: u64) -> Result<(), Fault> {
+/// Undoes commits after `last`, newest first, and whatever they said of a commit that waits.
+fn take_back(database: &Database, last: u64, unconfirmed: Option<&Unconfirmed>) -> Result<(), Fault> {
     let writing = begin(database)?;
     {
         let mut commits = writing.open_table(COMMITS)?;
@@ -450,5 +489,6 @@ fn take_back(database: &Database, last: u64) -> Result<(), Fault> {
             commits.retain_in((commit_id, 0)..=(commit_id, u32::MAX), |_, _| false)?;
         }
     }
+    unconfirmed::write(&writing, unconfirmed)?;
     Ok(writing.commit()?)
 }

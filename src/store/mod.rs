@@ -6,9 +6,11 @@
 
 mod commit;
 mod config;
+mod confirm;
 mod delta;
 mod diff;
 mod edit;
+mod guard;
 mod journal;
 mod named;
 mod select;
@@ -21,10 +23,12 @@ mod validate;
 
 pub use commit::{Commit, Origin, Store};
 pub use config::{Author, CommitError, Committed, ConfigWriter, Saving, prepare};
+pub use confirm::{ConfirmError, Confirmation, Ending, Waiting};
 pub use delta::{Delta, DeltaItem, LeafChange};
 pub use diff::{Difference, diff};
 pub use edit::{Content, Edit, EditError};
-pub use journal::{Fingerprint, Journal, JournalError, PastCommit, Record, RowChange, Saved, Unfit};
+pub use guard::{Change, Denied, Guard};
+pub use journal::{Fingerprint, Journal, JournalError, PastCommit, Record, RowChange, Saved, Unconfirmed, Unfit};
 pub use named::Named;
 pub use select::{Cursor, Found, instances};
 pub use state::{NotState, StateBatch, StateWriter};

@@ -333,6 +333,11 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// The tree with this root.
+    pub fn of(root: Branch) -> Self {
+        Self { root: Arc::new(root) }
+    }
+
     /// The branch above all top-level nodes.
     pub fn root(&self) -> &Arc<Branch> {
         &self.root

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::plan::{ListMode, PathMode, PathPlan, Plan};
 use super::rules::{FirstSample, Initial};
 use super::sink::Sink;
+use super::statistics::Collections;
 use crate::path::{Pattern, Step};
 use crate::schema::{NodeId, NodeSet, Schema};
 use crate::store::{Commit, Cursor, Difference, Leaf};
@@ -38,8 +39,10 @@ const PIECE_LEAVES: usize = 1024;
 /// What a poll came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// There is more to write at once.
+    /// A piece was written, and there is more to write at once.
     More,
+    /// There is more to do, and this was no work to speak of.
+    Next,
     /// Nothing to do until a commit, a deadline or a request.
     Idle,
     /// The subscription is over (ONCE).
@@ -57,9 +60,21 @@ enum Leaves {
 /// A piece of work that has begun: writing all values of one path as of one commit.
 #[derive(Debug)]
 enum Work {
-    Values { path: usize, pattern: usize, leaves: Leaves, commit: Arc<Commit>, time: Timestamp, cursor: Cursor },
+    Values {
+        path: usize,
+        pattern: usize,
+        leaves: Leaves,
+        commit: Arc<Commit>,
+        time: Timestamp,
+        cursor: Cursor,
+    },
     Sync,
     Flush,
+    /// The end of a collection that began at this moment.
+    Collected {
+        path: usize,
+        since: Instant,
+    },
 }
 
 /// The sampled part of a path.
@@ -101,14 +116,17 @@ pub struct Engine {
     seen: Arc<Commit>,
     /// Change notifications carry the time of the event, but never one that goes back behind the initial values.
     floor: Timestamp,
-    finished_samples: u64,
-    deferred_samples: u64,
+    /// By path.
+    collections: Box<[Collections]>,
+    /// The path whose collections have changed.
+    collected: Option<usize>,
 }
 
 impl Engine {
     /// Starts a plan at a commit: initial values unless the plan wants updates only, then the sync (SUB-029, OCH-026).
     /// `capable` is the set of leaves that support ON_CHANGE, with their ancestors.
     pub fn new(plan: Arc<Plan>, schema: Arc<Schema>, capable: Arc<NodeSet>, newest: &Arc<Commit>, now: Moment) -> Self {
+        let collections = vec![Collections::default(); plan.paths.len()].into();
         let mut engine = Self {
             plan,
             schema,
@@ -118,8 +136,8 @@ impl Engine {
             watchers: Vec::new(),
             seen: newest.clone(),
             floor: now.wall,
-            finished_samples: 0,
-            deferred_samples: 0,
+            collections,
+            collected: None,
         };
         if engine.plan.mode == ListMode::Stream {
             engine.arm(newest, now);
@@ -145,20 +163,22 @@ impl Engine {
         samplers.chain(heartbeats).min()
     }
 
-    /// Samples taken, and samples that were due but left out because the reader was not ready (SMP-016).
-    pub fn sample_counts(&self) -> (u64, u64) {
-        (self.finished_samples, self.deferred_samples)
+    /// The collections of a path so far.
+    pub fn collections(&self, path: usize) -> Collections {
+        self.collections.get(path).copied().unwrap_or_default()
+    }
+
+    /// The path, if any, whose collections changed in the last poll.
+    pub fn take_collected(&mut self) -> Option<usize> {
+        self.collected.take()
     }
 
     /// Writes one piece.
     pub fn poll(&mut self, newest: &Arc<Commit>, now: Moment, sink: &mut impl Sink) -> Progress {
         if let Some(work) = self.work.pop_front() {
-            self.go_on(work, sink);
-            return if self.plan.mode == ListMode::Once && self.work.is_empty() {
-                Progress::Done
-            } else {
-                Progress::More
-            };
+            let progress = self.go_on(work, now, sink);
+            let over = self.plan.mode == ListMode::Once && self.work.is_empty();
+            return if over { Progress::Done } else { progress };
         }
         if self.plan.mode != ListMode::Stream {
             return Progress::Idle;
@@ -216,6 +236,9 @@ impl Engine {
                     self.work.push_back(Work::Flush);
                 }
                 self.enqueue_values(path, leaves, newest, now);
+                if self.plan.mode != ListMode::Stream || self.plan.paths[path].mode != PathMode::OnChange {
+                    self.work.push_back(Work::Collected { path, since: now.instant });
+                }
             }
         }
         if !self.samplers.iter().any(|sampler| sampler.first) {
@@ -230,10 +253,16 @@ impl Engine {
         }
     }
 
-    fn go_on(&mut self, work: Work, sink: &mut impl Sink) {
+    fn go_on(&mut self, work: Work, now: Moment, sink: &mut impl Sink) -> Progress {
         match work {
             Work::Sync => sink.sync(),
             Work::Flush => sink.flush(),
+            Work::Collected { path, since } => {
+                if let Some(collections) = self.collections.get_mut(path) {
+                    collections.finish(now.instant.saturating_duration_since(since));
+                    self.collected = Some(path);
+                }
+            }
             Work::Values { path, pattern, leaves, commit, time, mut cursor } => {
                 let selected = &self.plan.paths[path].patterns[pattern];
                 let (sink, visited) = (RefCell::new(sink), Cell::new(0));
@@ -250,8 +279,10 @@ impl Engine {
                 if cursor.read(&commit.tree, selected, &mut leaf, &mut pause) {
                     self.work.push_front(Work::Values { path, pattern, leaves, commit, time, cursor });
                 }
+                return Progress::More;
             }
         }
+        Progress::Next
     }
 
     /// Whether a leaf belongs to a round.
@@ -320,8 +351,9 @@ impl Engine {
         for sampler in samplers.iter_mut().filter(|sampler| sampler.next <= now.instant) {
             let plan = &self.plan.paths[sampler.path];
             let missed = advance(&mut sampler.next, plan.sample_interval, now.instant);
-            self.finished_samples += 1;
-            self.deferred_samples += missed;
+            if let Some(collections) = self.collections.get_mut(sampler.path) {
+                collections.deferred += missed;
+            }
             let last = std::mem::replace(&mut sampler.last, newest.clone());
             let beat_due = sampler.heartbeat.as_mut().is_some_and(|beat| {
                 let due = beat.next <= now.instant;
@@ -341,6 +373,7 @@ impl Engine {
                 self.enqueue_values(sampler.path, sampler.leaves, newest, now);
             }
             self.work.push_back(Work::Flush);
+            self.work.push_back(Work::Collected { path: sampler.path, since: now.instant });
         }
         self.samplers = samplers;
         if began && !self.samplers.iter().any(|sampler| sampler.first) {

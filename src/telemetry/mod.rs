@@ -8,11 +8,13 @@ mod engine;
 mod plan;
 mod rules;
 mod sink;
+mod statistics;
 
 pub use engine::{Engine, Moment, Progress};
 pub use plan::{ListMode, PathMode, PathPlan, PathRequest, Plan, PlanError, PlanRequest};
 pub use rules::{FirstSample, Initial, PlanRules};
 pub use sink::Sink;
+pub use statistics::Collections;
 
 #[cfg(test)]
 mod tests;

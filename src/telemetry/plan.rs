@@ -115,6 +115,8 @@ pub struct Plan {
 /// One path of a plan.
 #[derive(Clone, Debug)]
 pub struct PathPlan {
+    /// The path as it was asked for, for people.
+    pub asked: String,
     /// What it selects: more than one pattern where name wildcards were expanded.
     pub patterns: Vec<Pattern>,
     /// Its mode.
@@ -156,6 +158,7 @@ impl Plan {
             };
             let samples = streams && mode != PathMode::OnChange;
             paths.push(PathPlan {
+                asked: asked.path.to_string(),
                 patterns,
                 mode,
                 sample_interval: if samples { interval(asked, rules)? } else { rules.sample_interval_default },

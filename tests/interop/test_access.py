@@ -7,10 +7,9 @@ from harness import eventually, pygnmi
 from harness.gnmic import Gnmic
 from harness.wire import Connection, assert_refusal
 
-# BYTES is named once it is served: an encoding that is listed has to work (CAP-008).
-ENCODINGS = ["JSON", "PROTO", "JSON_IETF"]
+ENCODINGS = ["JSON", "BYTES", "PROTO", "JSON_IETF"]
 # Encoding numbers of the gNMI enum, in the order of ENCODINGS.
-ENCODING_NUMBERS = [0, 2, 4]
+ENCODING_NUMBERS = [0, 1, 2, 4]
 
 
 def test_case_01_capabilities_through_gnmic(gnmic):

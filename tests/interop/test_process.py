@@ -1,5 +1,6 @@
 """The daemon as a process: what survives kill -9, how SIGTERM ends streams, and how it refuses a wrong file."""
 
+import re
 import subprocess
 import time
 
@@ -90,6 +91,22 @@ def test_print_config(tmp_path):
     assert finished.returncode == 0, finished.stderr
     assert "ganymede-lab" in finished.stdout
     assert "get-response-bytes" in finished.stdout, "every limit is shown with its value"
+
+
+def test_the_list_of_what_is_announced(daemon, client):
+    # OCH-006 OCH-007
+    finished = subprocess.run([binary(), "on-change-paths"], capture_output=True, text=True, timeout=30)
+    assert finished.returncode == 0, finished.stderr
+    listed = set(finished.stdout.splitlines())
+    assert "/state/port[port-id=*]/oper-state" in listed
+    with_file = [binary(), "on-change-paths", "--config", daemon.config]
+    assert set(subprocess.check_output(with_file, text=True, timeout=30).splitlines()) == listed
+    # What a subscription to all of state begins with are the listed leaves, and what ONCE brings besides is not listed.
+    stream = client.subscribe(subscription("/state", mode="ON_CHANGE"), mode="STREAM")
+    announced = {re.sub(r"=[^]]*]", "=*]", where) for where, _ in leaves(*stream.until_sync())}
+    present = {re.sub(r"=[^]]*]", "=*]", where) for where, _ in leaves(*client.once("/state"))}
+    assert announced == present & listed
+    assert any("/statistics/" in where for where in present - listed)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ async fn follows_the_switches() {
     client.apply(update("/system/config/hostname", r#""x""#)).await;
 }
 
-/// CAP-008, CAP-010: each encoding that is told works in Get and Subscribe, and no other one.
+/// CAP-008, CAP-010, ENC-001: each encoding that is told works in Get and Subscribe, and no other one.
 #[tokio::test(flavor = "multi_thread")]
 async fn serves_the_encodings_it_tells() {
     let harness = Harness::start().await;
@@ -107,7 +107,7 @@ async fn serves_the_encodings_it_tells() {
     let mut sorted = told.clone();
     sorted.sort_unstable();
     assert_eq!(told, sorted);
-    for needed in [Encoding::Json, Encoding::Proto, Encoding::JsonIetf] {
+    for needed in [Encoding::Json, Encoding::Bytes, Encoding::Proto, Encoding::JsonIetf] {
         assert!(told.contains(&needed.into()), "{told:?}");
     }
     assert!(!told.contains(&Encoding::Ascii.into()));

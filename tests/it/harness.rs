@@ -1,6 +1,7 @@
 //! An agent in this process, and clients of it.
 
 use std::future::Future;
+use std::path::Path;
 use std::time::Duration;
 
 use ganymede::agent::Agent;
@@ -136,6 +137,16 @@ impl Harness {
     pub(crate) async fn narrow_client(&self, user: &'static str) -> Client {
         let endpoint = self.endpoint().initial_stream_window_size(65_535).initial_connection_window_size(65_535);
         Client::connect(endpoint, user).await
+    }
+
+    /// Its data directory.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// What the security log holds so far.
+    pub(crate) fn security_log(&self) -> String {
+        std::fs::read_to_string(self.data.path().join("security.log")).unwrap()
     }
 
     /// Where a client connects to.

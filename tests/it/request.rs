@@ -7,7 +7,7 @@ use ganymede::pb::gnmi::{
     Encoding, GetRequest, Path, PathElem, SetRequest, Subscription, SubscriptionList, SubscriptionMode, TypedValue,
     Update, subscription_list,
 };
-use ganymede::pb::gnmi_ext::{Depth, Extension, extension};
+use ganymede::pb::gnmi_ext::{Depth, Extension, commit, extension};
 
 /// A path in `elem` form from `/a/b[key=value]/c`, or `origin:/a/b`.
 pub(crate) fn path(text: &str) -> Path {
@@ -172,4 +172,27 @@ impl Encoded for SubscriptionList {
 /// The extension `depth`.
 pub(crate) fn depth(level: u32) -> Extension {
     Extension { ext: Some(extension::Ext::Depth(Depth { level })) }
+}
+
+/// The extension `commit` for this id.
+pub(crate) fn commit(id: &str, action: commit::Action) -> Extension {
+    let commit = ganymede::pb::gnmi_ext::Commit { id: id.to_owned(), action: Some(action) };
+    Extension { ext: Some(extension::Ext::Commit(commit)) }
+}
+
+/// Asks for a commit that has to be confirmed within this time; none leaves it to the server.
+pub(crate) fn commit_request(id: &str, milliseconds: Option<u32>) -> Extension {
+    let rollback_duration = milliseconds.map(duration);
+    commit(id, commit::Action::Commit(ganymede::pb::gnmi_ext::CommitRequest { rollback_duration }))
+}
+
+/// A duration on the wire.
+pub(crate) fn duration(milliseconds: u32) -> prost_types::Duration {
+    std::time::Duration::from_millis(milliseconds.into()).try_into().unwrap()
+}
+
+/// A Set with an extension more.
+pub(crate) fn extended(mut request: SetRequest, extension: Extension) -> SetRequest {
+    request.extension.push(extension);
+    request
 }

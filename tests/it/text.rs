@@ -58,6 +58,15 @@ pub(crate) fn notification_text(notification: &Notification) -> String {
     update.chain(delete).collect::<Vec<_>>().join("; ")
 }
 
+/// Each update of a notification as its full path and its value.
+pub(crate) fn update_texts(notification: &Notification) -> Vec<(String, String)> {
+    let text = |update: &ganymede::pb::gnmi::Update| {
+        let path = joined(notification.prefix.as_ref(), update.path.as_ref().expect("an update has a path"));
+        (path_text(&path), value_text(update.val.as_ref()))
+    };
+    notification.update.iter().map(text).collect()
+}
+
 /// Prefix and path put together (SUB-026).
 #[expect(deprecated, reason = "the form of old collectors is tested too")]
 fn joined(prefix: Option<&Path>, path: &Path) -> Path {

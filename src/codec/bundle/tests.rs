@@ -214,6 +214,8 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// BND-001, BND-004, BND-007, BND-008: bundles lead to what their members lead to, whether a client applies deletes
     /// or updates first, and keep their limits.
     #[test]

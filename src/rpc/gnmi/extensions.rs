@@ -3,8 +3,12 @@
 //! Unknown and registered extensions are ignored (EXT-001, EXT-002). What asks for another meaning of the request
 //! itself, such as a confirmed commit, is never ignored silently.
 
+use std::time::Duration;
+
 use tonic::Status;
 
+use super::arbitration::{Claim, ClaimError};
+use super::commit::{Action, CommitExtensionError};
 use crate::pb::gnmi_ext::{Extension, extension::Ext};
 use crate::rpc::status;
 
@@ -23,17 +27,52 @@ pub(super) fn depth(extensions: &[Extension]) -> Result<Option<u32>, Status> {
     Ok(depth)
 }
 
-/// Judges the extensions of a Set.
-pub(super) fn of_set(extensions: &[Extension]) -> Result<(), Status> {
+/// What the extensions of a Set ask for.
+#[derive(Debug, Default)]
+pub(super) struct OfSet {
+    /// What is to become of a confirmed commit.
+    pub(super) commit: Option<Action>,
+    /// A claim to be the master.
+    pub(super) claim: Option<Claim>,
+}
+
+/// Why the extensions of a Set do not say what they have to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SetExtensionError {
+    /// Two of a kind would contradict each other.
+    #[error("Extension {name} is given twice")]
+    Twice {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A commit extension that cannot be acted on.
+    #[error("Extension commit: {0}")]
+    Commit(#[from] CommitExtensionError),
+    /// An arbitration extension that claims nothing.
+    #[error("Extension master-arbitration: {0}")]
+    Claim(#[from] ClaimError),
+}
+
+/// Reads the extensions of a Set. `patience` is the time until a commit is taken back when the request names none.
+pub(super) fn of_set(extensions: &[Extension], patience: Duration) -> Result<OfSet, Status> {
     refuse_depth("Set", extensions)?;
+    read_set(extensions, patience).map_err(|error| status::set_extension(&error))
+}
+
+fn read_set(extensions: &[Extension], patience: Duration) -> Result<OfSet, SetExtensionError> {
+    let mut found = OfSet::default();
     for extension in extensions {
         match &extension.ext {
-            Some(Ext::Commit(_)) => return Err(status::extension("commit")),
-            Some(Ext::MasterArbitration(_)) => return Err(status::extension("master-arbitration")),
+            Some(Ext::Commit(_)) if found.commit.is_some() => return Err(SetExtensionError::Twice { name: "commit" }),
+            Some(Ext::MasterArbitration(_)) if found.claim.is_some() => {
+                return Err(SetExtensionError::Twice { name: "master-arbitration" });
+            }
+            Some(Ext::Commit(commit)) => found.commit = Some(Action::read(commit, patience)?),
+            Some(Ext::MasterArbitration(arbitration)) => found.claim = Some(Claim::read(arbitration)?),
             Some(Ext::RegisteredExt(_) | Ext::Depth(_) | Ext::History(_) | Ext::ConfigSubscription(_)) | None => {}
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Depth has no meaning outside Get and Subscribe (EXT-007).

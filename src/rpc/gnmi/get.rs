@@ -5,10 +5,13 @@ use std::ops::ControlFlow;
 use tonic::Status;
 
 use super::request::{Paths, summary};
-use super::{Gnmi, extensions};
+use super::visible::Reader;
+use super::{Gnmi, extensions, schemas};
 use crate::admission::Caller;
-use crate::codec::{Filter, LeafForm, PathForm, Shape, ValueForm, encode_path, typed_value, write_branch};
-use crate::path::{Pattern, RawPath, Resolver, Step};
+use crate::codec::{
+    Filter, LeafForm, PathForm, Shape, ValueForm, Wire, encode_path, typed_value, write_branch, write_root,
+};
+use crate::path::{Pattern, RawPath, Resolver, SCHEMAS_ORIGIN, Step};
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::get_request::DataType;
 use crate::pb::gnmi::typed_value::Value as Typed;
@@ -33,8 +36,10 @@ impl Gnmi {
         let commit = self.parts.store.newest();
         let resolver = self.resolver(&commit.tree);
         let mut reply = Reply {
+            wire: &self.parts.wire,
             schema: resolver.schema,
             tree: &commit.tree,
+            reader: self.reader(caller, &commit.tree),
             shape: Shape { ietf: values == ValueForm::Leaf(LeafForm::JsonIetf), filter, depth, views: resolver.views },
             values,
             form,
@@ -47,7 +52,10 @@ impl Gnmi {
         let timestamp = self.parts.clock.now().nanos();
         let mut notification = Vec::with_capacity(absolute.len());
         for raw in &absolute {
-            let update = reply.path(&resolver, raw)?;
+            let update = match raw.origin.as_deref() {
+                Some(SCHEMAS_ORIGIN) => vec![schemas::update(raw, values, form)?],
+                _ => reply.path(&resolver, raw)?,
+            };
             notification.push(pb::Notification { timestamp, prefix: prefix.clone(), update, ..Default::default() });
         }
         Ok(pb::GetResponse { notification, ..Default::default() })
@@ -67,8 +75,10 @@ fn filter(data_type: i32) -> Result<Filter, Status> {
 
 /// A reply in the making.
 struct Reply<'a> {
+    wire: &'a Wire,
     schema: &'a Schema,
     tree: &'a Tree,
+    reader: Reader<'a>,
     shape: Shape,
     values: ValueForm,
     form: PathForm,
@@ -83,17 +93,22 @@ impl Reply<'_> {
     /// The updates for one path of the request.
     fn path(&mut self, resolver: &Resolver<'_>, raw: &RawPath) -> Result<Vec<pb::Update>, Status> {
         let patterns = resolver.read(raw).map_err(|error| status::path(&error))?;
-        for pattern in &patterns {
-            match self.values {
-                ValueForm::Leaf(form @ LeafForm::Scalars) => self.leaves(pattern, form)?,
-                ValueForm::Leaf(form @ (LeafForm::Json | LeafForm::JsonIetf)) => self.subtrees(pattern, form)?,
+        let view = self.reader.view(self.schema, self.tree, &patterns)?;
+        let tree = view.as_ref().unwrap_or(self.tree);
+        match self.values {
+            ValueForm::Leaf(form @ LeafForm::Scalars) => {
+                patterns.iter().try_for_each(|pattern| self.leaves(tree, pattern, form))?;
             }
+            ValueForm::Leaf(form @ (LeafForm::Json | LeafForm::JsonIetf)) => {
+                patterns.iter().try_for_each(|pattern| self.subtrees(tree, pattern, form))?;
+            }
+            ValueForm::Root => self.root(tree, &patterns)?,
         }
         // A wildcard that matches nothing is an answer, a place that does not exist is an error (GET-014, C-17).
         if self.updates.is_empty()
             && self.missing == GetMissing::NotFound
             && let [pattern] = &*patterns
-            && pattern.as_data_path().is_some_and(|path| !self.tree.exists(&path))
+            && pattern.as_data_path().is_some_and(|path| !tree.exists(&path))
         {
             return Err(status::not_found(&raw.to_string()));
         }
@@ -101,9 +116,9 @@ impl Reply<'_> {
     }
 
     /// JSON: one update for each place, holding all below it (GET-013, GET-017).
-    fn subtrees(&mut self, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
+    fn subtrees(&mut self, tree: &Tree, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
         let mut result = Ok(());
-        instances(self.tree, pattern, &mut |at, found| {
+        instances(tree, pattern, &mut |at, found| {
             if result.is_ok()
                 && let Some(value) = self.subtree(at, found, form)
             {
@@ -135,9 +150,8 @@ impl Reply<'_> {
     }
 
     /// PROTO: one update for each leaf (GET-024, C-18).
-    fn leaves(&mut self, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
+    fn leaves(&mut self, tree: &Tree, pattern: &Pattern, form: LeafForm) -> Result<(), Status> {
         let deepest = self.shape.depth.map(|depth| pattern.steps().len() + depth as usize - 1);
-        let tree = self.tree;
         let mut result = Ok(());
         let mut each = |at: &[Step], node: NodeId, leaf: &Leaf| {
             let shown = self.shape.filter.admits(self.schema.node(node))
@@ -151,6 +165,15 @@ impl Reply<'_> {
         };
         Cursor::new().read(tree, pattern, &mut each, &mut || ControlFlow::Continue(()));
         result
+    }
+
+    /// BYTES: one update for all that the path selects, at the root (GET-024, C-18).
+    fn root(&mut self, tree: &Tree, patterns: &[Pattern]) -> Result<(), Status> {
+        let mut message = Vec::new();
+        if !write_root(self.wire, tree, patterns, &self.shape, &mut message) {
+            return Ok(());
+        }
+        self.push(&[], pb::TypedValue { value: Some(Typed::ProtoBytes(message.into())) })
     }
 
     fn push(&mut self, at: &[Step], value: pb::TypedValue) -> Result<(), Status> {

@@ -8,6 +8,8 @@ use crate::schema::Schema;
 use crate::store::{Saving, Tree};
 use crate::value::Value;
 
+const OUTPUT_AUTHORIZATION: &str = "/configure/system/security/aaa/management-interface/output-authorization";
+
 /// Places of the knobs; none where the loaded models have no such leaf.
 #[derive(Clone, Debug)]
 pub struct Knobs {
@@ -20,6 +22,8 @@ pub struct Knobs {
     bundling_count: Option<DataPath>,
     proto_version: Option<DataPath>,
     auto_config_save: Option<DataPath>,
+    md_interfaces: Option<DataPath>,
+    telemetry_data: Option<DataPath>,
 }
 
 impl Knobs {
@@ -39,12 +43,14 @@ impl Knobs {
             bundling_count: place("/configure/system/telemetry/notification-bundling/max-msg-count"),
             proto_version: place("/configure/system/grpc/gnmi/proto-version"),
             auto_config_save: place("/configure/system/grpc/gnmi/auto-config-save"),
+            md_interfaces: place(&format!("{OUTPUT_AUTHORIZATION}/md-interfaces")),
+            telemetry_data: place(&format!("{OUTPUT_AUTHORIZATION}/telemetry-data")),
         }
     }
 
     /// Which families of models can be addressed now (CAP-006). Everything, where no knob exists to say otherwise.
     pub fn views(&self, tree: &Tree) -> Views {
-        let on = |place: &DataPath| tree.leaf(place.steps()).is_some_and(|leaf| leaf.value == Value::Bool(true));
+        let on = |place: &DataPath| tree.leaf(place.steps()).is_some_and(|leaf| is_true(&leaf.value));
         Views {
             nokia: self.nokia_modules.is_empty() || self.nokia_modules.iter().any(on),
             openconfig: self.openconfig_modules.as_ref().is_none_or(on),
@@ -58,6 +64,16 @@ impl Knobs {
             Some("v070") => ProtoVersion::V070,
             _ => ProtoVersion::Latest,
         }
+    }
+
+    /// Whether profiles limit what a Get shows (GET-022).
+    pub fn authorizes_get(&self, tree: &Tree) -> bool {
+        self.md_interfaces.as_ref().and_then(|place| tree.leaf(place.steps())).is_none_or(|leaf| is_true(&leaf.value))
+    }
+
+    /// Whether profiles limit what a Subscribe shows (AUTH-029, AUTH-031).
+    pub fn authorizes_telemetry(&self, tree: &Tree) -> bool {
+        self.telemetry_data.as_ref().and_then(|place| tree.leaf(place.steps())).is_some_and(|leaf| is_true(&leaf.value))
     }
 
     /// Whether gNMI is served (C-53).
@@ -91,3 +107,6 @@ impl Knobs {
 
 /// Default of the granularity in milliseconds and of the count (BND-003, BND-004).
 const BUNDLING_DEFAULT: u32 = 100;
+fn is_true(value: &Value) -> bool {
+    *value == Value::Bool(true)
+}

@@ -1,24 +1,36 @@
 //! gNMI: Capabilities, Get, Set, Subscribe.
 
+mod arbitration;
 mod capabilities;
+mod commit;
 mod extensions;
 mod get;
 mod knobs;
 mod older;
 mod request;
+mod schemas;
 mod set;
 mod subscribe;
+mod visible;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
+pub use arbitration::{ArbitrationError, ClaimError};
+pub use commit::CommitExtensionError;
+pub use extensions::SetExtensionError;
 pub use knobs::Knobs;
 use older::Older;
 
+use arbitration::Elections;
+
+use crate::aaa::Users;
 use crate::admission::Caller;
 use crate::codec::{Encoding, ValueForm, Wire};
+use crate::feed::Registry;
 use crate::path::{Resolver, Views};
 use crate::pb::gnmi as pb;
 use crate::profile::Profile;
@@ -30,6 +42,8 @@ use crate::time::Clock;
 #[derive(Clone, Debug)]
 pub struct Gnmi {
     parts: Arc<Parts>,
+    /// Who may write, where several controllers arbitrate.
+    elections: Arc<Elections>,
 }
 
 /// What the service is put together from.
@@ -43,6 +57,8 @@ pub struct Parts {
     pub wire: Arc<Wire>,
     /// Leaves that support ON_CHANGE, with their ancestors.
     pub capable: Arc<NodeSet>,
+    /// Where users stand.
+    pub users: Users,
     /// Where the configuration leaves stand that steer this service.
     pub knobs: Knobs,
     /// The clock.
@@ -51,6 +67,8 @@ pub struct Parts {
     pub limits: Limits,
     /// A permit for each path that may still be subscribed to (LIM-005 to LIM-007).
     pub free_paths: Arc<Semaphore>,
+    /// The subscriptions that run.
+    pub subscriptions: Arc<Registry>,
     /// What the imitated release does.
     pub profile: Profile,
     /// Release string, which is also the version of the Nokia models (C-06).
@@ -68,12 +86,17 @@ pub struct Limits {
     pub set_edits: usize,
     /// Paths over all subscriptions (LIM-005).
     pub subscription_paths: usize,
+    /// Roles of which the largest election id is remembered.
+    pub arbitration_roles: usize,
+    /// Time a commit waits for its confirmation when its client names none (EXT-009).
+    pub commit_patience: Duration,
 }
 
 impl Gnmi {
     /// The service from its parts.
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        let elections = Arc::new(Elections::new(parts.limits.arbitration_roles));
+        Self { parts: Arc::new(parts), elections }
     }
 
     fn resolver(&self, tree: &Tree) -> Resolver<'_> {

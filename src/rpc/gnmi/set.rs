@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Status};
 
+use super::commit::Action;
 use super::request::summary;
 use super::{Gnmi, extensions};
 use crate::aaa;
@@ -22,16 +23,24 @@ impl Gnmi {
         if let Some(caller) = &caller {
             caller.about(summary(request.prefix.as_ref(), paths_of(&request)));
         }
-        let operations =
-            request.delete.len() + request.replace.len() + request.update.len() + request.union_replace.len();
-        if operations > self.parts.limits.set_edits {
-            return Err(status::too_many_edits(operations, self.parts.limits.set_edits));
-        }
-        extensions::of_set(&request.extension)?;
         // Judged here and not on admission, so that the refusal can name what the user may not touch (AUTH-028).
         if let Some(caller) = caller.filter(|caller| !caller.rights.may_write()) {
             let asked = summary(request.prefix.as_ref(), paths_of(&request));
             return Err(status::read_only(&caller.user, &asked));
+        }
+        let extensions::OfSet { commit, claim } =
+            extensions::of_set(&request.extension, self.parts.limits.commit_patience)?;
+        // Before anything that can go wrong with the operations: a failed Set leaves its election id (EXT-026).
+        let mandate = match &claim {
+            Some(claim) => Some(self.elections.grant(claim).await.map_err(|error| status::arbitration(&error))?),
+            None => None,
+        };
+        let operations = count(&request);
+        if operations > self.parts.limits.set_edits {
+            return Err(status::too_many_edits(operations, self.parts.limits.set_edits));
+        }
+        if let Some(action) = &commit {
+            action.check_operations(operations).map_err(|error| status::set_extension(&error.into()))?;
         }
         let operations = {
             let tree = &self.parts.store.newest().tree;
@@ -44,24 +53,35 @@ impl Gnmi {
             timestamp: now.nanos(),
             ..pb::SetResponse::default()
         };
-        if operations.is_empty() {
-            return Ok(response); // SET-010
+        if operations.is_empty() && commit.is_none() {
+            // SET-010. A new master may come while a commit waits; otherwise that is no time for a Set (EXT-013).
+            let refused = if mandate.is_some() { Ok(()) } else { self.parts.config.refuse_while_waiting(now) };
+            return refused.map(|()| response).map_err(|error| status::commit(&error, &[]));
         }
         let origins: Vec<OperationId> =
             operations.iter().flat_map(|operation| operation.edits.iter().map(|_| operation.id)).collect();
         let mut edits: Vec<_> = operations.into_iter().flat_map(SetOperation::into_edits).collect();
-        let parts = Arc::clone(&self.parts);
+        let gnmi = self.clone();
         // Hashing passwords and waiting for the disk both block.
-        let committed = tokio::task::spawn_blocking(move || {
+        let done = tokio::task::spawn_blocking(move || {
+            let (parts, _mandate) = (&gnmi.parts, mandate);
             aaa::seal(parts.store.schema(), &mut edits);
-            parts.config.commit_saving(&edits, &author, parts.knobs.saving(), now)
+            let saving = parts.knobs.saving();
+            let committed = match commit {
+                None => parts.config.commit_saving(&edits, &author, saving, now),
+                Some(Action::Request(confirmation)) => {
+                    parts.config.commit_confirmed(&edits, &author, confirmation, saving, now)
+                }
+                Some(action) => return gnmi.end_commit(&action, &author),
+            };
+            committed.map(drop).map_err(|error| status::commit(&error, &origins))
         });
-        match committed.await {
-            Ok(Ok(_)) => Ok(response),
-            Ok(Err(error)) => Err(status::commit(&error, &origins)),
-            Err(_) => Err(status::internal("Set")),
-        }
+        done.await.unwrap_or_else(|_| Err(status::internal("Set"))).map(|()| response)
     }
+}
+
+fn count(request: &pb::SetRequest) -> usize {
+    request.delete.len() + request.replace.len() + request.update.len() + request.union_replace.len()
 }
 
 fn author(caller: Option<&Caller>) -> Author {

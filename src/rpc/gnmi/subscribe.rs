@@ -1,6 +1,7 @@
 //! The Subscribe RPC: a plan from the first message, then a stream that the transport pulls.
 
 use std::future::Future;
+use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,13 +14,13 @@ use tonic::{Request, Status, Streaming};
 use super::request::{Paths, summary};
 use super::{Gnmi, extensions};
 use crate::admission::Caller;
-use crate::codec::{Encoded, Encoder, Grouping};
-use crate::feed::Feed;
+use crate::codec::{Encoded, Encoder, Encoding, Grouping};
+use crate::feed::{Description, Feed, PathDescription};
 use crate::path::RawPath;
 use crate::pb::gnmi as pb;
 use crate::pb::gnmi::subscribe_request::Request as Kind;
 use crate::rpc::status;
-use crate::telemetry::{ListMode, PathMode, PathRequest, Plan, PlanRequest};
+use crate::telemetry::{ListMode, PathMode, PathPlan, PathRequest, Plan, PlanRequest};
 
 impl Gnmi {
     /// Accepts a subscription. Everything that can be wrong with it is answered before any data (SUB-047).
@@ -43,13 +44,44 @@ impl Gnmi {
         let parts = &self.parts;
         let paths = self.paths_permit(plan.paths.len())?;
         let mode = plan.mode;
-        // A ONCE list has one notification as it is (C-21).
-        let bundles = parts.profile.bundling && mode != ListMode::Once;
-        let bundling = parts.knobs.bundling(&parts.store.newest().tree).filter(|_| bundles);
+        let registered = parts.subscriptions.register(self.description(&list, &plan, caller.as_deref()));
+        let viewer = caller.as_ref().map(|caller| self.viewer(caller));
+        let interruptions = Interruptions {
+            user_changed: caller.map(|caller| Box::pin(caller.user_changed().cancelled_owned())),
+            ended: Box::pin(registered.account().ended().clone().cancelled_owned()),
+        };
         let (store, capable, clock) = (parts.store.clone(), parts.capable.clone(), parts.clock.clone());
-        let feed = Feed::new(store, Arc::new(plan), capable, encoder, bundling, clock);
-        let user_changed = caller.map(|caller| Box::pin(caller.user_changed().cancelled_owned()));
-        Ok(Subscription { feed, inbound: Some(inbound), mode, user_changed, ended: false, _paths: paths })
+        let plan = Arc::new(plan);
+        let feed = Feed::new(store, plan.clone(), capable, encoder, registered, clock);
+        let feed = match viewer {
+            Some(viewer) => feed.seen_by(viewer, plan),
+            None => feed,
+        };
+        let inbound = Some(inbound);
+        Ok(Subscription { feed, inbound, mode, interruptions, unheard: 0, ended: false, _paths: paths })
+    }
+
+    /// What state says about the subscription (SUB-053).
+    fn description(&self, list: &pb::SubscriptionList, plan: &Plan, caller: Option<&Caller>) -> Description {
+        let parts = &self.parts;
+        // A ONCE list has one notification as it is (C-21).
+        let bundles = parts.profile.bundling && plan.mode != ListMode::Once;
+        let streams = plan.mode == ListMode::Stream;
+        let path = |path: &PathPlan| PathDescription {
+            path: path.asked.clone(),
+            mode: streams.then_some(path.mode),
+            sample_interval: (streams && path.mode != PathMode::OnChange).then_some(path.sample_interval),
+            heartbeat: path.heartbeat.filter(|_| streams),
+        };
+        Description {
+            user: caller.map(|caller| caller.user.clone()).unwrap_or_default(),
+            peer: caller.map_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into(), |caller| caller.session.peer()),
+            mode: plan.mode,
+            encoding: Encoding::from_pb(list.encoding, parts.profile.encodings).unwrap_or(Encoding::Json),
+            bundling: parts.knobs.bundling(&parts.store.newest().tree).filter(|_| bundles),
+            since: parts.clock.now(),
+            paths: plan.paths.iter().map(path).collect(),
+        }
     }
 
     /// Counts the paths of a subscription for as long as it lives. A wildcard path is one path (LIM-006).
@@ -131,20 +163,48 @@ pub struct Subscription {
     /// None once the client has half-closed, which does not end a STREAM (SUB-048).
     inbound: Option<Streaming<pb::SubscribeRequest>>,
     mode: ListMode,
-    user_changed: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    interruptions: Interruptions,
+    /// Messages since the client and the daemon were last listened to.
+    unheard: u32,
     ended: bool,
     _paths: OwnedSemaphorePermit,
 }
 
+/// Messages after which a subscription listens even though it has more to say: locks are not for every message.
+const UNHEARD_MAX: u32 = 64;
+
+/// What can end a subscription besides its client and the end of the server.
+#[derive(Debug)]
+struct Interruptions {
+    user_changed: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Interruptions {
+    fn check(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
+        if self.user_changed.as_mut().is_some_and(|changed| changed.as_mut().poll(cx).is_ready()) {
+            return Err(status::user_changed());
+        }
+        if self.ended.as_mut().poll(cx).is_ready() {
+            return Err(status::subscription_ended());
+        }
+        Ok(())
+    }
+}
+
 impl Subscription {
-    /// Takes what the client has sent: Polls count, anything else ends the RPC.
-    fn take_requests(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
+    /// Takes what the client has sent: Polls count, anything else ends the RPC. Tells whether there was a Poll.
+    fn take_requests(&mut self, cx: &mut Context<'_>) -> Result<bool, Status> {
+        let mut polled = false;
         while let Some(inbound) = &mut self.inbound {
             match Pin::new(inbound).poll_next(cx) {
-                Poll::Pending => return Ok(()),
+                Poll::Pending => break,
                 Poll::Ready(None) => self.inbound = None,
                 Poll::Ready(Some(message)) => match message?.request {
-                    Some(Kind::Poll(_)) if self.mode == ListMode::Poll => self.feed.poll_request(),
+                    Some(Kind::Poll(_)) if self.mode == ListMode::Poll => {
+                        self.feed.poll_request();
+                        polled = true;
+                    }
                     Some(Kind::Poll(_)) => {
                         return Err(status::message_order("Poll is only allowed in a POLL subscription"));
                     }
@@ -155,24 +215,32 @@ impl Subscription {
                 },
             }
         }
-        Ok(())
+        Ok(polled)
     }
 
-    fn next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Encoded, Status>>> {
-        if self.user_changed.as_mut().is_some_and(|changed| changed.as_mut().poll(cx).is_ready()) {
-            return Poll::Ready(Some(Err(status::user_changed())));
+    /// Hears what others have to say. Tells whether there is something new to answer.
+    fn listen(&mut self, cx: &mut Context<'_>) -> Result<bool, Status> {
+        self.unheard = 0;
+        self.interruptions.check(cx)?;
+        self.take_requests(cx)
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>) -> Result<Poll<Option<Encoded>>, Status> {
+        if self.unheard >= UNHEARD_MAX {
+            self.listen(cx)?;
         }
-        if let Err(status) = self.take_requests(cx) {
-            return Poll::Ready(Some(Err(status)));
-        }
-        match Pin::new(&mut self.feed).poll_next(cx) {
-            Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(message))),
-            Poll::Ready(None) => Poll::Ready(None),
-            // Nobody can poll any more, and everything asked for has been said (SUB-023).
-            Poll::Pending if self.mode == ListMode::Poll && self.inbound.is_none() && self.feed.is_idle() => {
-                Poll::Ready(None)
+        loop {
+            let next = Pin::new(&mut self.feed).poll_next(cx);
+            if next.is_ready() {
+                self.unheard += 1;
+                return Ok(next);
             }
-            Poll::Pending => Poll::Pending,
+            if self.listen(cx)? {
+                continue;
+            }
+            // Nobody can poll any more, and everything asked for has been said (SUB-023).
+            let over = self.mode == ListMode::Poll && self.inbound.is_none() && self.feed.is_idle();
+            return Ok(if over { Poll::Ready(None) } else { Poll::Pending });
         }
     }
 }
@@ -184,7 +252,10 @@ impl Stream for Subscription {
         if self.ended {
             return Poll::Ready(None);
         }
-        let next = self.next(cx);
+        let next = match self.next(cx) {
+            Ok(next) => next.map(|message| message.map(Ok)),
+            Err(status) => Poll::Ready(Some(Err(status))),
+        };
         self.ended = matches!(next, Poll::Ready(None | Some(Err(_))));
         next
     }

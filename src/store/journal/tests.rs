@@ -146,7 +146,7 @@ proptest! {
             }
         }
         if let Some((commit_id, then)) = middle {
-            take_back(kept.journal.ready().expect("open"), commit_id).expect("undone");
+            take_back(kept.journal.ready().expect("open"), commit_id, None).expect("undone");
             let (_, restored) = kept.reopened();
             prop_assert_eq!(differing(&explicit(&restored), &then), NONE);
         }
@@ -253,7 +253,7 @@ fn names_what_does_not_fit() {
         row("/store-laws:state/uptime", leaf("1")),
         row("/away:top", leaf("x")),
     ];
-    let saved = Saved { file: "config.redb".into(), rows, last_commit_id: 1, startup: None };
+    let saved = Saved { file: "config.redb".into(), rows, last_commit_id: 1, startup: None, unconfirmed: None };
     let error = saved.restore(schema()).expect_err("misfits");
     let JournalError::Unfit { unfit, rest, .. } = &error else { panic!("{error}") };
     let texts: Vec<String> = unfit.iter().map(Unfit::to_string).collect();

@@ -36,20 +36,20 @@ const PATTERNS: &[&str] = &[
     "/state",
 ];
 
-fn edits(ops: &[Op]) -> Vec<Edit> {
+pub(super) fn edits(ops: &[Op]) -> Vec<Edit> {
     ops.iter().map(Op::edit).collect()
 }
 
 /// One reading of a state producer.
 #[derive(Clone, Debug)]
-enum Reading {
+pub(super) enum Reading {
     Octets(&'static str, u64),
     Gone(&'static str),
     Sensor(&'static str, i64),
     SensorGone(&'static str),
 }
 
-fn readings() -> impl Strategy<Value = Vec<Reading>> {
+pub(super) fn readings() -> impl Strategy<Value = Vec<Reading>> {
     let port = || prop_oneof![Just("e1"), Just("e2"), Just("e3")];
     let reading = prop_oneof![
         4 => (port(), 0..3u64).prop_map(|(port, octets)| Reading::Octets(port, octets)),
@@ -60,7 +60,7 @@ fn readings() -> impl Strategy<Value = Vec<Reading>> {
     proptest::collection::vec(reading, 0..4)
 }
 
-fn batch(readings: &[Reading]) -> StateBatch {
+pub(super) fn batch(readings: &[Reading]) -> StateBatch {
     let mut batch = StateBatch::new();
     let leaf = |path: &str| place(path).node().expect("a leaf");
     for reading in readings {
@@ -116,7 +116,7 @@ fn publish(store: &Store, ops: &[Op], time: i64, meanwhile: impl FnOnce()) -> (A
     let delta = Delta::between(schema(), &base.tree, &candidate);
     meanwhile();
     let before = store.newest();
-    let origin = Origin::Configuration { commit_id: Some(1) };
+    let origin = Origin::Configuration { commit_id: Some(1), confirm: None };
     let commit =
         store.publish(at(time), origin, |newest| onto(schema(), &base.tree, newest, candidate, &delta, at(time)));
     (before, commit)
@@ -275,7 +275,7 @@ fn without_conditional_defaults(mut flat: Flat) -> Flat {
 }
 
 /// Configuration without the entries that are there for their state only.
-fn configured(tree: &Tree) -> Flat {
+pub(super) fn configured(tree: &Tree) -> Flat {
     let config = only(&flat(tree), true);
     let lives = |place: &DataPath| {
         let bare = |place: &DataPath| place.steps().last().is_some_and(|step| step.key.is_some());

@@ -1,5 +1,6 @@
 //! The laws of the datastore, tested by property on the module `store-laws`.
 
+mod confirm;
 mod laws;
 pub(super) mod model;
 

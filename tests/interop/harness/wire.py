@@ -28,15 +28,13 @@ SECOND = 1_000_000_000
 ERROR_STYLE = re.compile(r"(INFO|MINOR|MAJOR|CRITICAL): [A-Z_]+ #\d+: [^\n]+")
 
 
-def _descriptors():
-    """Compiles proto/gnmi.proto and what it imports into a FileDescriptorSet."""
-    proto = REPOSITORY / "proto"
-    source = next(proto.rglob("gnmi.proto"))
+def descriptors(source, *roots):
+    """Compiles a .proto file and what it imports, looked for below `roots`, into a FileDescriptorSet."""
     bundled = resources.files("grpc_tools") / "_proto"
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "set.pb"
-        arguments = [f"-I{proto}", f"-I{source.parent}", f"-I{bundled}", "--include_imports"]
-        if protoc.main(["protoc", *arguments, f"--descriptor_set_out={out}", str(source)]) != 0:
+        arguments = [*(f"-I{root}" for root in (*roots, bundled)), "--include_imports", f"--descriptor_set_out={out}"]
+        if protoc.main(["protoc", *arguments, str(source)]) != 0:
             raise RuntimeError(f"protoc refuses {source}")
         return descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes())
 
@@ -44,9 +42,11 @@ def _descriptors():
 @functools.cache
 def messages():
     """Every message of gnmi and gnmi_ext by its bare name."""
+    proto = REPOSITORY / "proto"
+    source = next(proto.rglob("gnmi.proto"))
     pool = descriptor_pool.DescriptorPool()
     names = []
-    for file in _descriptors().file:
+    for file in descriptors(source, proto, source.parent).file:
         pool.Add(file)
         if file.package in ("gnmi", "gnmi_ext"):
             names += [(message.name, f"{file.package}.{message.name}") for message in file.message_type]
@@ -216,7 +216,11 @@ class Connection:
             update=updates(update),
             **fields,
         )
-        return self._unary("Set", request, m.SetResponse, timeout, metadata)
+        return self.send_set(request, timeout, metadata)
+
+    def send_set(self, request, timeout=UNARY_SECONDS, metadata=None):
+        """A Set that is made already."""
+        return self._unary("Set", request, messages().SetResponse, timeout, metadata)
 
     def stream(self, *requests, metadata=None):
         """A Subscribe RPC with these first requests; more can follow."""

@@ -1,0 +1,102 @@
+//! The profiles of the newest configuration, and the rights that come of them.
+//!
+//! Invariant: what is kept here was made from the very branch of the tree that is asked about, known by its identity; so
+//! rights are laid out once for each change of the profiles and not with each RPC, and never outlive a change.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::local::{containers_above, key};
+use super::profile::{Profile, ProfileNodes};
+use super::rights::{Rights, intercept};
+use crate::path::{DataPath, Pattern};
+use crate::schema::{NodeId, Schema};
+use crate::store::{Branch, Tree};
+use crate::value::Value;
+
+/// Reads profiles and keeps what comes of them.
+#[derive(Debug)]
+pub(super) struct Profiles {
+    schema: Arc<Schema>,
+    above: DataPath,
+    list: NodeId,
+    nodes: ProfileNodes,
+    kept: Mutex<Option<Kept>>,
+}
+
+/// What the profiles of a user come to.
+pub(super) struct Granted {
+    pub(super) profiles: Vec<Arc<Profile>>,
+    pub(super) rights: Arc<Rights>,
+    pub(super) closed: Option<Arc<Rights>>,
+}
+
+/// All that was made from one version of the profiles.
+#[derive(Debug)]
+struct Kept {
+    /// That version; none when there are no profiles. Holding it keeps its address from being used again.
+    of: Option<Arc<Branch>>,
+    intercept: Vec<Pattern>,
+    but_intercept: Arc<Rights>,
+    profiles: HashMap<Arc<str>, Arc<Profile>>,
+    rights: HashMap<(Box<[Value]>, bool), Arc<Rights>>,
+}
+
+impl Profiles {
+    /// Finds the nodes.
+    pub(super) fn new(schema: &Arc<Schema>, list: NodeId) -> Option<Self> {
+        let nodes = ProfileNodes::below(schema, list)?;
+        let above = containers_above(schema, list);
+        Some(Self { schema: schema.clone(), above, list, nodes, kept: Mutex::default() })
+    }
+
+    /// What is closed to everybody without the right to lawful intercept.
+    pub(super) fn closed(&self, tree: &Tree) -> Arc<Rights> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        self.current(&mut kept, tree).but_intercept.clone()
+    }
+
+    /// What a user gets who belongs to these profiles. Names without a profile are left out.
+    pub(super) fn granted(&self, tree: &Tree, members: &[Value], li: bool) -> Granted {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.current(&mut kept, tree);
+        let profiles: Vec<_> = members.iter().filter_map(|name| self.profile(kept, name.as_text()?)).collect();
+        let closed: &[Pattern] = if li { &[] } else { &kept.intercept };
+        let known = kept.rights.entry((members.into(), li));
+        let rights = known.or_insert_with(|| Arc::new(Rights::of_profiles(&self.schema, &profiles, closed))).clone();
+        Granted { profiles, rights, closed: (!li).then(|| kept.but_intercept.clone()) }
+    }
+
+    /// What was made from the profiles of this tree, begun anew where it is of others.
+    fn current<'k>(&self, kept: &'k mut Option<Kept>, tree: &Tree) -> &'k mut Kept {
+        let of = tree.branch(self.above.steps());
+        let same = kept.as_ref().is_some_and(|kept| match (&kept.of, of) {
+            (Some(kept), Some(of)) => Arc::ptr_eq(kept, of),
+            (None, None) => true,
+            _ => false,
+        });
+        if !same {
+            *kept = None;
+        }
+        kept.get_or_insert_with(|| self.begin(of))
+    }
+
+    fn begin(&self, of: Option<&Arc<Branch>>) -> Kept {
+        let list = of.and_then(|of| of.list(self.list));
+        let part = list.into_iter().flat_map(|list| list.iter()).filter(|(_, entry)| self.nodes.is_li(entry.branch()));
+        let intercept = intercept(&self.schema, self.list, part.map(|(key, _)| key.clone()));
+        let but_intercept = Arc::new(Rights::but_intercept(&self.schema, &intercept));
+        let (profiles, rights) = (HashMap::new(), HashMap::new());
+        Kept { of: of.cloned(), intercept, but_intercept, profiles, rights }
+    }
+
+    fn profile(&self, kept: &mut Kept, name: &str) -> Option<Arc<Profile>> {
+        if let Some(known) = kept.profiles.get(name) {
+            return Some(known.clone());
+        }
+        let entry = kept.of.as_ref()?.list(self.list)?.get(&key(name))?;
+        let profile = Arc::new(self.nodes.read(&self.schema, name, entry.branch()));
+        kept.profiles.insert(profile.name.clone(), profile.clone());
+        Some(profile)
+    }
+}

@@ -1,0 +1,81 @@
+//! The door for the administrator of the machine: a socket in the data directory, for commands to a daemon that runs.
+//!
+//! Invariant: only the user the daemon runs as (and root) can open the socket. One question on a line, one answer on a
+//! line, both JSON; then the connection is closed. Nothing that comes in can make the daemon wait or grow.
+
+mod client;
+mod command;
+mod server;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use client::{AskError, ask};
+pub use command::{SubscriptionAction, print_answer};
+pub use server::{Door, OpenError};
+
+/// Bytes of a question.
+const QUESTION_MAX: u64 = 4096;
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Question {
+    /// Which subscriptions run.
+    Subscriptions,
+    /// End one (SUB-034).
+    EndSubscription {
+        /// Its number.
+        id: u32,
+    },
+    /// End all.
+    EndSubscriptions,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Answer {
+    /// The subscriptions that run.
+    Subscriptions {
+        /// By number.
+        subscriptions: Vec<Subscription>,
+    },
+    /// So many were ended.
+    Ended {
+        /// How many.
+        count: usize,
+    },
+    /// It cannot be done.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A subscription, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Its number.
+    pub id: u32,
+    /// Who subscribed.
+    pub user: String,
+    /// Address and port of the client.
+    pub destination: String,
+    /// Mode of the list.
+    pub mode: String,
+    /// Encoding.
+    pub encoding: String,
+    /// When it started.
+    pub since: String,
+    /// Notifications sent.
+    pub notifications: u64,
+    /// The paths.
+    pub paths: Vec<String>,
+}
+
+/// Where the socket of a daemon with this data directory is.
+pub fn socket(data_dir: &Path) -> PathBuf {
+    data_dir.join("control.sock")
+}

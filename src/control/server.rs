@@ -1,0 +1,141 @@
+//! The side of the daemon.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::{Answer, QUESTION_MAX, Question, Subscription, socket};
+use crate::feed::{Account, Registry};
+use crate::telemetry::ListMode;
+
+/// Time for one conversation.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Conversations at the same time; more of them wait.
+const CONVERSATIONS_MAX: usize = 8;
+
+/// The socket is not to be had.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+pub struct OpenError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The open socket. Taken away when dropped.
+#[derive(Debug)]
+pub struct Door {
+    path: PathBuf,
+    listener: UnixListener,
+    subscriptions: Arc<Registry>,
+}
+
+impl Door {
+    /// Opens the socket in a data directory that no other daemon has.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], for one when the path is longer than a socket may have (107 bytes).
+    pub fn open(data_dir: &Path, subscriptions: Arc<Registry>) -> Result<Self, OpenError> {
+        let path = socket(data_dir);
+        let listener = listen(&path).map_err(|source| OpenError { path: path.clone(), source })?;
+        Ok(Self { path, listener, subscriptions })
+    }
+
+    /// Answers until it is dropped.
+    pub async fn serve(self) {
+        let mut conversations = JoinSet::new();
+        loop {
+            tokio::select! {
+                Some(_) = conversations.join_next() => {}
+                accepted = self.listener.accept(), if conversations.len() < CONVERSATIONS_MAX => match accepted {
+                    Ok((stream, _)) => {
+                        let subscriptions = self.subscriptions.clone();
+                        conversations.spawn(async move {
+                            let _ = timeout(PATIENCE, converse(stream, &subscriptions)).await;
+                        });
+                    }
+                    Err(error) => {
+                        tracing::warn!("control socket: {error}");
+                        tokio::time::sleep(PATIENCE).await;
+                    }
+                },
+            }
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    // What an earlier daemon left; the journal has made sure that none runs here now.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+async fn converse(stream: UnixStream, subscriptions: &Registry) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(reader.take(QUESTION_MAX)).read_line(&mut line).await?;
+    let answer = match serde_json::from_str(&line) {
+        Ok(question) => answer(&question, subscriptions),
+        Err(error) => Answer::Refused { reason: format!("the question cannot be read: {error}") },
+    };
+    let mut line = serde_json::to_string(&answer)?;
+    line.push('\n');
+    writer.write_all(line.as_bytes()).await
+}
+
+fn answer(question: &Question, registry: &Registry) -> Answer {
+    match *question {
+        Question::Subscriptions => {
+            let subscriptions = registry.running().iter().map(|account| subscription(account)).collect();
+            Answer::Subscriptions { subscriptions }
+        }
+        Question::EndSubscription { id } if registry.end(id) => {
+            tracing::info!(id, "subscription ended by an administrator");
+            Answer::Ended { count: 1 }
+        }
+        Question::EndSubscription { id } => Answer::Refused { reason: format!("there is no subscription {id}") },
+        Question::EndSubscriptions => {
+            let count = registry.end_all();
+            tracing::info!(count, "all subscriptions ended by an administrator");
+            Answer::Ended { count }
+        }
+    }
+}
+
+fn subscription(account: &Account) -> Subscription {
+    let described = account.description();
+    let mode = match described.mode {
+        ListMode::Stream => "stream",
+        ListMode::Once => "once",
+        ListMode::Poll => "poll",
+    };
+    Subscription {
+        id: account.id(),
+        user: described.user.clone(),
+        destination: described.peer.to_string(),
+        mode: mode.to_owned(),
+        encoding: described.encoding.name(),
+        since: described.since.to_string(),
+        notifications: account.notifications(),
+        paths: described.paths.iter().map(|path| path.path.clone()).collect(),
+    }
+}

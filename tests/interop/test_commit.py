@@ -1,0 +1,131 @@
+"""Commits that have to be confirmed, arbitration between masters, and operations that replace everything."""
+
+import grpc
+import pytest
+
+from harness import eventually
+from harness.gnmic import Gnmic
+from harness.gnmic import leaves as gnmic_leaves
+from harness.wire import Connection, assert_refusal, messages, typed
+
+LOCATION = "/configure/system/location"
+CHANGE = ("--update-path", LOCATION, "--update-value")
+
+
+@pytest.fixture
+def own(new_daemon):
+    """A daemon of this case: a commit that waits keeps everybody else from changing anything."""
+    daemon = new_daemon()
+    gnmic = Gnmic(daemon.address, "--insecure")
+    with Connection(daemon.address) as session:
+        session.set(update=[(LOCATION, "before")])
+        yield daemon, gnmic, session
+
+
+def test_case_47_taken_back_when_nobody_confirms(own):
+    # EXT-009 EXT-011
+    daemon, gnmic, session = own
+    with gnmic.stream("sub", "--path", LOCATION, "--stream-mode", "on-change") as watch:
+        watch.synced()
+        request = ("--commit-id", "c1", "--commit-request", "--rollback-duration", "5s")
+        asked = gnmic("set", *request, *CHANGE, "after").ok().documents[0]["timestamp"]
+        assert session.read(LOCATION) == "after"
+        eventually(lambda: len(watch.after_sync()) == 2, timeout=10)
+        seen = watch.after_sync()
+        assert gnmic_leaves(*seen) == [(LOCATION, "after"), (LOCATION, "before")]
+        assert abs(seen[1]["timestamp"] - asked - 5e9) < 1e9
+    assert session.read(LOCATION) == "before"
+    assert "c1" in daemon.log
+    gnmic("set", *CHANGE, "free again").ok()
+
+
+def test_case_48_confirm_cancel_and_what_else(own):
+    # EXT-010 EXT-012 EXT-013 EXT-014 EXT-015 EXT-016 EXT-018
+    _, gnmic, session = own
+
+    def commit(ident, *flags):
+        return gnmic("set", "--commit-id", ident, *flags)
+
+    commit("c1", "--commit-confirm").refused("FailedPrecondition")
+    commit("c1", "--commit-request", "--rollback-duration", "60s", *CHANGE, "confirmed").ok()
+    commit("c2", "--commit-request", "--rollback-duration", "60s", *CHANGE, "second").refused(
+        "FailedPrecondition", "c1"
+    )
+    gnmic("set", *CHANGE, "plain").refused("FailedPrecondition", "c1")
+    for wrong in ("--commit-confirm", "--commit-cancel"):
+        commit("c3", wrong).refused("InvalidArgument", "c3")
+    commit("c1", "--commit-confirm").ok()
+    assert session.read(LOCATION) == "confirmed"
+
+    commit("c4", "--commit-request", "--rollback-duration", "60s", *CHANGE, "cancelled").ok()
+    commit("c4", "--commit-cancel").ok()
+    assert session.read(LOCATION) == "confirmed"
+
+    commit("c5", "--commit-request", "--rollback-duration", "60s", *CHANGE, "extended").ok()
+    commit("c5", "--rollback-duration", "1s").ok()
+    eventually(lambda: session.read(LOCATION) == "confirmed")
+    commit("c5", "--commit-confirm").refused("FailedPrecondition")
+
+
+def test_case_49_no_duration_is_ten_minutes(own):
+    # EXT-009 EXT-013
+    _, gnmic, session = own
+    gnmic("set", "--commit-id", "c1", "--commit-request", *CHANGE, "after").ok()
+    said = gnmic("set", *CHANGE, "plain").refused("FailedPrecondition", "c1")
+    left = int((said.out + said.err).split(" s left")[0].rsplit(" ", 1)[1])
+    assert 580 < left <= 600
+    gnmic("set", "--commit-id", "c1", "--commit-confirm").ok()
+    assert session.read(LOCATION) == "after"
+
+
+REQUEST = """
+update: {{
+  path: {{ elem: {{ name: "configure" }} elem: {{ name: "system" }} elem: {{ name: "location" }} }}
+  val: {{ string_val: "{value}" }}
+}}
+extension: {{ master_arbitration: {{ role: {{ id: "writer" }} {election} }} }}
+"""
+
+
+def test_case_50_master_arbitration(own, tmp_path):
+    # EXT-020 EXT-021 EXT-022
+    _, gnmic, session = own
+
+    def master(value, election):
+        file = tmp_path / "request.textproto"
+        file.write_text(REQUEST.format(value=value, election=election))
+        return gnmic("set", "--set-proto-request-file", str(file))
+
+    master("seven", "election_id: { low: 7 }").ok()
+    master("three", "election_id: { low: 3 }").refused("PermissionDenied", "7")
+    assert session.read(LOCATION) == "seven"
+    master("none", "").refused("InvalidArgument")
+    master("eight", "election_id: { low: 8 }").ok()
+    assert session.read(LOCATION) == "eight"
+    gnmic("set", *CHANGE, "without").ok()
+
+
+def test_case_50_union_replace(own, tmp_path):
+    # LIM-012
+    _, gnmic, session = own
+    file = tmp_path / "all.json"
+    file.write_text('{"configure": {"system": {"location": "union"}}}')
+    union = ("--union-replace-path", "/", "--union-replace-file", str(file))
+    finished = gnmic("set", *union)
+    if finished.code != 0:
+        finished.refused("Unimplemented", "union_replace")
+        assert session.read(LOCATION) == "before"
+    else:
+        assert session.read(LOCATION) == "union"
+    before = session.read(LOCATION)
+    m = messages()
+    mixed = m.SetRequest(
+        union_replace=[m.Update(path=m.Path(), val=typed(json_val=file.read_bytes()))],
+        delete=[m.Path(elem=[m.PathElem(name="configure"), m.PathElem(name="system"), m.PathElem(name="location")])],
+    )
+    with pytest.raises(grpc.RpcError) as caught:
+        session.send_set(mixed)
+    code = caught.value.code()
+    assert code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED)
+    assert_refusal(code, caught.value.details(), code, "union_replace")
+    assert session.read(LOCATION) == before

@@ -1,0 +1,114 @@
+//! Which errors clients meet, and that no service and no credentials get around the door.
+
+use ganymede::admission::Limits;
+use ganymede::net::Tls;
+use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
+use ganymede::pb::gnmi::{CapabilityRequest, CapabilityResponse, Encoding, SubscriptionMode};
+use ganymede::pki::{Identity, Offer, TlsVersion};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Request, Status};
+
+use crate::door::{self, Door, with_credentials};
+use crate::harness::{Harness, subscribe};
+use crate::request::*;
+
+/// Checks that a refusal has this code and the form of all texts.
+fn check<T: std::fmt::Debug>(what: &str, outcome: Result<T, Status>, code: Code) {
+    let status = outcome.unwrap_err();
+    assert_eq!(status.code(), code, "{what}: {status:?}");
+    let text = status.message();
+    let (severity, rest) = text.split_once(": MGMT_CORE #").unwrap_or_else(|| panic!("{what}: {text}"));
+    assert!(matches!(severity, "MINOR" | "INFO"), "{what}: {text}");
+    let (number, reason) = rest.split_once(": ").unwrap_or_else(|| panic!("{what}: {text}"));
+    assert!(number.parse::<u16>().is_ok() && !reason.is_empty() && !text.contains('\n'), "{what}: {text}");
+}
+
+/// LIM-012, LIM-013: what the client did wrong has a code that says so, and UNAVAILABLE means that trying again helps.
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_are_canonical() {
+    let harness = Harness::start().await;
+    let client = harness.client("admin").await;
+    let read = async |path| client.get(get([path])).await;
+    check("malformed path", read("/configure//system").await, Code::InvalidArgument);
+    check("unknown element", read("/configure/bogus").await, Code::InvalidArgument);
+    check("unknown key", read("/test/b[key9=x]").await, Code::InvalidArgument);
+    check("unknown origin", read("bogus:/configure").await, Code::InvalidArgument);
+    check("no data", read("/configure/system/location").await, Code::NotFound);
+    let ascii = get(["/configure"]).encoding(Encoding::Ascii);
+    check("encoding", client.get(ascii).await, Code::Unimplemented);
+    let write = async |path: &str, value: &str| client.set(update(path, value)).await;
+    check("value", write("/test/types/uint8", "256").await, Code::InvalidArgument);
+    check("malformed JSON", write("/test/types", "{").await, Code::InvalidArgument);
+    check("state", write("/state/system", "{}").await, Code::InvalidArgument);
+    check("unknown element to write", write("/configure/bogus", "1").await, Code::NotFound);
+    check("a rule of the model", write("/test/rules", r#"{"leader":"nobody"}"#).await, Code::Aborted);
+    let mut union = set();
+    union.union_replace = update("/test/types/uint8", "1").update;
+    check("operation", client.set(union).await, Code::Unimplemented);
+    let short = stream([sample("/test", 1)]);
+    check("interval", Err::<(), _>(client.refusal(subscribe(short)).await), Code::InvalidArgument);
+    let twice = stream([path("/test"), path("/test")].map(|path| asked(path, SubscriptionMode::OnChange)));
+    check("twice", Err::<(), _>(client.refusal(subscribe(twice)).await), Code::InvalidArgument);
+    let stranger = harness.client("stranger").await;
+    check("credentials", stranger.capabilities(CapabilityRequest::default()).await, Code::Unauthenticated);
+    // The daemon goes down and comes back: the one case where the same request does better later.
+    let mut running = client.subscribe(on_change(["/test"])).await;
+    running.round().await;
+    let harness = harness.restart().await;
+    check("shutdown", running.response().await, Code::Unavailable);
+    harness.client("admin").await.get(get(["/configure/system/name"])).await.unwrap();
+}
+
+/// An RPC of whatever service.
+async fn call(channel: &Channel, path: &'static str, user: &str, password: &str) -> Result<(), Status> {
+    let mut client = tonic::client::Grpc::new(channel.clone());
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<CapabilityRequest, CapabilityResponse>::default();
+    let request: Request<_> = with_credentials(CapabilityRequest::default(), user, password);
+    client.unary(request, PathAndQuery::from_static(path), codec).await.map(|_| ())
+}
+
+/// AUTH-002, LIM-003, LIM-018: credentials and channels are asked for before anybody looks which service is meant.
+#[tokio::test]
+async fn every_service_is_behind_the_same_door() {
+    const TIME: &str = "/gnoi.system.System/Time";
+    let door = Door::open(Limits { channels: 2, ..Limits::default() });
+    let endpoint = Endpoint::from_shared(format!("http://{}", door.address)).unwrap();
+    let channel = endpoint.connect().await.unwrap();
+    assert_eq!(call(&channel, TIME, "", "").await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(call(&channel, TIME, "admin", "wrong").await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!(call(&channel, TIME, "admin", "admin-secret").await.unwrap_err().code(), Code::Unimplemented);
+    let mut client = door.connect().await;
+    let streams = [
+        client.subscribe("admin", "admin-secret").await.unwrap(),
+        client.subscribe("admin", "admin-secret").await.unwrap(),
+    ];
+    check("channels", call(&channel, TIME, "admin", "admin-secret").await, Code::ResourceExhausted);
+    drop(streams);
+    let active = || door.sessions.seated().iter().map(|session| session.active_rpcs()).sum::<usize>();
+    door::eventually(|| active() == 0).await;
+    assert_eq!(call(&channel, TIME, "admin", "admin-secret").await.unwrap_err().code(), Code::Unimplemented);
+}
+
+/// AUTH-034: TLS first, then credentials in the metadata, then what the profile permits.
+#[tokio::test]
+async fn tls_comes_first_then_credentials_then_rights() {
+    let files = tempfile::tempdir().unwrap();
+    let identity = Identity::self_signed(files.path(), &[], ganymede::time::Clock::System.now());
+    let mut door = Door::with_tls(&Tls::new(&[identity.unwrap()], &Offer::of(&[TlsVersion::Tls13]), None).unwrap());
+    let plain = Endpoint::from_shared(format!("http://{}", door.address)).unwrap().connect_lazy();
+    let refused = GNmiClient::new(plain).get(with_credentials(get(["/"]), "admin", "admin-secret")).await;
+    refused.unwrap_err();
+    let authority = Certificate::from_pem(std::fs::read(files.path().join("ca.pem")).unwrap());
+    let tls = ClientTlsConfig::new().ca_certificate(authority).domain_name("localhost");
+    let endpoint = Endpoint::from_shared(format!("https://{}", door.address)).unwrap().tls_config(tls).unwrap();
+    let mut client = door::Client { gnmi: GNmiClient::new(endpoint.connect().await.unwrap()) };
+    check("no credentials", client.get("", "").await, Code::Unauthenticated);
+    check("wrong password", client.get("narrow", "wrong").await, Code::Unauthenticated);
+    check("profile", client.get("narrow", "narrow-secret").await, Code::PermissionDenied);
+    client.get("admin", "admin-secret").await.unwrap();
+    // What came without TLS never was an RPC.
+    let lines = door.log_lines(|line| line["event"] == "rpc", 4).await;
+    assert_eq!(lines.len(), 4, "{lines:?}");
+}
