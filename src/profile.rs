@@ -46,6 +46,8 @@ pub struct Profile {
     pub port_fixed: bool,
     /// Whether `allow-unsecure-connection` has an effect (C-02, TLS-015).
     pub plaintext: bool,
+    /// Whether a subscription keeps to the models it names in `use_models` (C-15).
+    pub honor_use_models: bool,
 }
 
 /// What a Get says of a place without data (C-17).
@@ -75,6 +77,7 @@ impl Profile {
         get_missing: GetMissing::NotFound,
         port_fixed: false,
         plaintext: true,
+        honor_use_models: false,
     };
 
     /// Release 16.0: gNMI 0.4.0.

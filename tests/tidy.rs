@@ -26,7 +26,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("codec", &["time", "value", "schema", "path", "store", "telemetry", "pb"]),
     ("feed", &["time", "value", "schema", "path", "store", "telemetry", "codec"]),
     ("monitor", &["time", "value", "schema", "path", "store", "telemetry", "platform", "codec", "feed", "admission"]),
-    ("net", &["time", "pki", "admission"]),
+    // Its tests open sessions, which write to the security log.
+    ("net", &["time", "pki", "admission", "log"]),
     ("admission", &["time", "value", "schema", "path", "store", "aaa", "log"]),
     // Services.
     ("profile", &["schema", "telemetry", "codec"]),

@@ -205,7 +205,7 @@ async fn notifications(client: &Client, list: SubscriptionList) -> Vec<Notificat
     }
 }
 
-/// SUB-012, SUB-013, SUB-025 to SUB-028, SUB-030, SUB-040, SUB-049: each leaf below the path once, with its default,
+/// SUB-012, SUB-013, SUB-025 to SUB-028, SUB-030, SUB-040, SUB-049, SUB-050: each leaf below the path once, with its default,
 /// its time and a full path made of the container as prefix and the leaf.
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_single_leaves() {
@@ -259,7 +259,7 @@ async fn never_repeats_a_leaf_in_a_notification() {
     }
 }
 
-/// SUB-043 in part, SUB-044, SUB-045: fields that change nothing here.
+/// SUB-043, SUB-044, SUB-045: fields that change nothing in the answer. A marking beyond the DSCPs is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn accepts_fields_without_effect() {
     let harness = Harness::start().await;
@@ -273,6 +273,8 @@ async fn accepts_fields_without_effect() {
     ] {
         client.check_once(list, &["/test/types/with-default = 7", "sync", "end"]).await;
     }
+    let list = SubscriptionList { qos: Some(QosMarking { marking: 64 }), ..list() };
+    refuse(&client, list, Code::InvalidArgument, &["QoS marking 64"]).await;
 }
 
 /// SUB-032, SUB-033: an RPC that is cancelled and a session that is closed leave nothing behind.
