@@ -3,6 +3,7 @@
 use ganymede::admission::Limits;
 use ganymede::net::Tls;
 use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
+use ganymede::pb::gnmi::typed_value::Value;
 use ganymede::pb::gnmi::{CapabilityRequest, CapabilityResponse, Encoding, SubscriptionMode};
 use ganymede::pki::{Identity, Offer, TlsVersion};
 use tonic::codegen::http::uri::PathAndQuery;
@@ -43,9 +44,8 @@ async fn errors_are_canonical() {
     check("state", write("/state/system", "{}").await, Code::InvalidArgument);
     check("unknown element to write", write("/configure/bogus", "1").await, Code::NotFound);
     check("a rule of the model", write("/test/rules", r#"{"leader":"nobody"}"#).await, Code::Aborted);
-    let mut union = set();
-    union.union_replace = update("/test/types/uint8", "1").update;
-    check("operation", client.set(union).await, Code::Unimplemented);
+    let ascii = Value::AsciiVal("1".to_owned());
+    check("form of a value", client.set(set().update("/test/types/uint8", ascii)).await, Code::Unimplemented);
     let short = stream([sample("/test", 1)]);
     check("interval", Err::<(), _>(client.refusal(subscribe(short)).await), Code::InvalidArgument);
     let twice = stream([path("/test"), path("/test")].map(|path| asked(path, SubscriptionMode::OnChange)));
