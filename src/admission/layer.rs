@@ -17,6 +17,7 @@ use tower_service::Service;
 
 use super::caller::{Caller, Login};
 use super::channel::{Channel, ChannelBody, Channels, RpcFacts};
+use super::closing::Closing;
 use super::credentials;
 use super::refusal::Refusal;
 use super::rpc::Rpc;
@@ -31,6 +32,7 @@ use crate::time::Clock;
 #[derive(Clone, Debug)]
 pub struct Admission {
     parts: Arc<Parts>,
+    closing: Closing,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,13 @@ impl Admission {
         clock: Clock,
     ) -> Self {
         let channels = Channels::new(sessions.limits().channels);
-        Self { parts: Arc::new(Parts { sessions, channels, store, authenticator, log, clock }) }
+        let parts = Arc::new(Parts { sessions, channels, store, authenticator, log, clock });
+        Self { parts, closing: Closing::default() }
+    }
+
+    /// The same, for a server that ends by `closing`.
+    pub fn until(&self, closing: &Closing) -> Self {
+        Self { parts: self.parts.clone(), closing: closing.clone() }
     }
 }
 
@@ -170,7 +178,7 @@ impl<S> Layer<S> for Admission {
     type Service = Admitting<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Admitting { inner, parts: self.parts.clone() }
+        Admitting { inner, parts: self.parts.clone(), closing: self.closing.clone() }
     }
 }
 
@@ -179,6 +187,7 @@ impl<S> Layer<S> for Admission {
 pub struct Admitting<S> {
     inner: S,
     parts: Arc<Parts>,
+    closing: Closing,
 }
 
 type Answer<E> = Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>;
@@ -201,13 +210,14 @@ where
         // The service that was polled ready is the one to call; its clone waits for the next request.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
-        let parts = self.parts.clone();
+        let (parts, closing) = (self.parts.clone(), self.closing.clone());
         Box::pin(async move {
             // The body of a request cannot be shared between threads, so it is set aside while the rest is looked at.
             let (mut head, body) = request.into_parts();
-            let admitted = match head.extensions.get::<Arc<Session>>() {
-                None => Err(Refusal::NoSession),
-                Some(session) => parts.admit(session, head.uri.path(), &head.headers).await,
+            let admitted = match (closing.refusal(), head.extensions.get::<Arc<Session>>()) {
+                (Some(refusal), _) => Err(refusal),
+                (None, None) => Err(Refusal::NoSession),
+                (None, Some(session)) => parts.admit(session, head.uri.path(), &head.headers).await,
             };
             let Admitted { caller, mut channel, rpc } = match admitted {
                 Ok(admitted) => admitted,
@@ -220,18 +230,27 @@ where
             let answer = if rpc.streams {
                 tokio::select! {
                     answer = answer => answer?,
-                    // A subscription that has not said yet what it wants (AUTH-018).
+                    // A subscription that has not said yet what it wants (AUTH-018, TLS-028).
                     () = user_changed.cancelled() => Refusal::UserChanged.status().into_http(),
+                    () = closing.closed() => closed(&closing),
                 }
             } else {
-                answer.await?
+                tokio::select! {
+                    answer = answer => answer?,
+                    () = closing.answers_are_due() => closed(&closing),
+                }
             };
             let refused = Status::from_header_map(answer.headers());
             if let Some(status) = &refused {
                 channel.ends(status);
             }
             caller.answered(refused.as_ref());
-            Ok(answer.map(|body| Body::new(ChannelBody::new(body, channel))))
+            let closing = rpc.streams.then_some(&closing);
+            Ok(answer.map(|body| Body::new(ChannelBody::new(body, channel, closing))))
         })
     }
+}
+
+fn closed(closing: &Closing) -> Response<Body> {
+    closing.refusal().map_or_else(|| Response::new(Body::empty()), |refusal| refusal.status().into_http())
 }

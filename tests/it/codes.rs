@@ -1,12 +1,11 @@
 //! Which errors clients meet, and that no service and no credentials get around the door.
 
-use std::sync::Arc;
-
 use ganymede::admission::Limits;
-use ganymede::net::{Identity, Tls, TlsVersion};
+use ganymede::net::Tls;
 use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
 use ganymede::pb::gnmi::typed_value::Value;
 use ganymede::pb::gnmi::{CapabilityRequest, CapabilityResponse, Encoding, SubscriptionMode};
+use ganymede::pki::{Identity, Offer, TlsVersion};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
@@ -97,7 +96,7 @@ async fn every_service_is_behind_the_same_door() {
 async fn tls_comes_first_then_credentials_then_rights() {
     let files = tempfile::tempdir().unwrap();
     let identity = Identity::self_signed(files.path(), &[], ganymede::time::Clock::System.now());
-    let mut door = Door::with_tls(&Arc::new(Tls::new(&identity.unwrap(), &[TlsVersion::Tls13]).unwrap()));
+    let mut door = Door::with_tls(&Tls::new(&[identity.unwrap()], &Offer::of(&[TlsVersion::Tls13]), None).unwrap());
     let plain = Endpoint::from_shared(format!("http://{}", door.address)).unwrap().connect_lazy();
     let refused = GNmiClient::new(plain).get(with_credentials(get(["/"]), "admin", "admin-secret")).await;
     refused.unwrap_err();

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod authority;
 mod harness;
+mod lab;
 mod proto_bytes;
 mod request;
 mod text;
@@ -23,6 +25,7 @@ mod encodings;
 mod extensions;
 mod families;
 mod get;
+mod grpc_knobs;
 mod history;
 mod net;
 mod on_change;
@@ -44,6 +47,7 @@ mod state;
 mod subscribe;
 mod subscriptions;
 mod target_defined;
+mod tls_profiles;
 mod union_replace;
 mod use_models;
 mod wire;
