@@ -100,6 +100,11 @@ impl Harness {
         Self::serve(text, data).await
     }
 
+    /// Address and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Ends the agent and starts another one on the same data directory.
     pub(crate) async fn restart(self) -> Self {
         let Self { text, data, shutdown, task, .. } = self;

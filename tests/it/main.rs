@@ -32,6 +32,7 @@ mod on_change;
 mod on_change_paths;
 mod once;
 mod openconfig;
+mod path_limit;
 mod paths;
 mod profile_15_0;
 mod profile_16_0;
