@@ -20,7 +20,7 @@ use crate::Result;
 use crate::wire::{Counting, Seen, Verbatim};
 
 /// How long a server may be silent before its sync response, or before it ends a ONCE.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Where to connect and as whom.
 #[derive(Clone, Debug)]
@@ -45,6 +45,12 @@ impl Target {
     /// With `username` and `password` in the metadata of each RPC.
     pub(crate) fn login(self, username: &str, password: &str) -> Result<Self> {
         Ok(Self { login: Some((username.parse()?, password.parse()?)), ..self })
+    }
+
+    /// With HTTP/2 windows of these sizes: what a server may send before the client has read.
+    pub(crate) fn windows(self, stream: u32, connection: u32) -> Self {
+        let endpoint = self.endpoint.initial_stream_window_size(stream).initial_connection_window_size(connection);
+        Self { endpoint, ..self }
     }
 
     /// `host:port`.
@@ -84,7 +90,7 @@ impl Session {
     }
 
     /// Opens one subscription.
-    async fn subscribe(&mut self, request: Bytes) -> Result<Subscription> {
+    pub(crate) async fn subscribe(&mut self, request: Bytes) -> Result<Subscription> {
         self.grpc.ready().await?;
         let (open, requests) = mpsc::channel(1);
         open.send(request).await?;
@@ -111,10 +117,17 @@ impl Session {
 }
 
 /// A subscription whose request side is open, as most collectors leave it, until this is dropped. Were it open for ever,
-/// dropping the messages would not cancel the call.
-struct Subscription {
+/// dropping the messages would not cancel the call. While nobody reads it, its HTTP/2 window stays closed.
+pub(crate) struct Subscription {
     messages: Streaming<Seen>,
     _open: mpsc::Sender<Bytes>,
+}
+
+impl Subscription {
+    /// The next message; none when the server has ended the subscription.
+    pub(crate) async fn next(&mut self) -> Result<Option<Seen>> {
+        Ok(self.messages.next().await.transpose()?)
+    }
 }
 
 /// When a subscription of the load client ends.
@@ -189,7 +202,7 @@ async fn subscribe_one(mut session: Session, request: Bytes, ends: Ends) -> Resu
     let mut end = None;
     loop {
         let until = end.unwrap_or_else(|| Instant::now() + SILENCE_MAX);
-        match tokio::time::timeout_at(until.into(), subscription.messages.next()).await {
+        match tokio::time::timeout_at(until.into(), subscription.next()).await.map(Result::transpose) {
             Ok(Some(seen)) => {
                 let seen = seen?;
                 totals.count(&seen);

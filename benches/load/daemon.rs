@@ -56,6 +56,13 @@ impl Home {
     }
 }
 
+/// Makes the OpenConfig models addressable.
+pub(crate) async fn show_openconfig(session: &mut Session) -> Result<()> {
+    let switch = r#"{"openconfig-modules":true}"#.to_owned();
+    session.set(request::set("/configure/system/management-interface/yang-modules", switch)?).await?;
+    Ok(())
+}
+
 /// Where benchmarks keep their files.
 pub(crate) fn scratch() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))

@@ -10,6 +10,8 @@ mod bench;
 mod client;
 mod daemon;
 mod floor;
+mod g11;
+mod live;
 mod process;
 mod reference;
 mod reference_messages;
@@ -18,8 +20,11 @@ mod request;
 mod standalone;
 mod stats;
 mod w1;
+mod w2;
 mod w3;
 mod w4;
+mod w5;
+mod w8;
 mod w9;
 mod wire;
 
@@ -37,14 +42,14 @@ type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Under a minute, one repetition of everything: for a look, not for a record.
+    /// Under a minute and a half, one repetition of everything: for a look, not for a record.
     #[arg(long)]
     quick: bool,
     /// With lists of 1,000,000 leaves and five repetitions.
     #[arg(long, conflicts_with = "quick")]
     long: bool,
     /// Only these workloads.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "w9,w4,w1,w3")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "w9,w4,w1,w3,w2,w5,w8,g11")]
     only: Vec<Workload>,
     /// What cargo adds to the arguments of every benchmark.
     #[arg(long, hide = true, global = true)]

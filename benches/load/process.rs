@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::time::{clock_getcpuclockid, clock_gettime};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -61,7 +62,7 @@ impl Server {
         &self.target
     }
 
-    /// What /proc knows of it.
+    /// What the kernel knows of it.
     pub(crate) fn usage(&self) -> Usage {
         Usage { pid: self.child.id() }
     }
@@ -101,7 +102,7 @@ impl Drop for Server {
     }
 }
 
-/// The resources a process uses, read from /proc.
+/// The resources a process uses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     pid: u32,
@@ -118,16 +119,12 @@ impl Usage {
         Self { pid: std::process::id() }
     }
 
-    /// User and system CPU time so far, in seconds; the kernel counts in ticks of usually 10 ms.
+    /// User and system CPU time so far, in seconds. The clock of the process counts nanoseconds, /proc only ticks of
+    /// 10 ms.
     pub(crate) fn cpu_seconds(self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
-        // The command name, in parentheses, may itself hold spaces; utime and stime are fields 14 and 15.
-        let (_, after_name) = stat.rsplit_once(')').ok_or("malformed /proc/PID/stat")?;
-        let mut fields = after_name.split_whitespace().skip(11).map(str::parse::<u64>);
-        let (Some(user), Some(system)) = (fields.next(), fields.next()) else {
-            return Err("malformed /proc/PID/stat".into());
-        };
-        Ok((user? + system?) as f64 / rustix::param::clock_ticks_per_second() as f64)
+        let pid = nix::unistd::Pid::from_raw(self.pid.try_into()?);
+        let time = clock_gettime(clock_getcpuclockid(pid)?)?;
+        Ok(Duration::from(time).as_secs_f64())
     }
 
     /// Resident memory in bytes.

@@ -35,6 +35,16 @@ pub(crate) enum Making {
     Spliced,
 }
 
+impl Making {
+    /// The value of `--making`.
+    pub(crate) fn argument(self) -> &'static str {
+        match self {
+            Self::Objects => "objects",
+            Self::Spliced => "spliced",
+        }
+    }
+}
+
 /// What one reference server does.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Settings {
@@ -51,8 +61,11 @@ pub(crate) struct Settings {
     #[arg(long, default_value_t = 10_000)]
     pub(crate) entries: usize,
     /// Stream single leaves at this many a second for ever, instead of all leaves once.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sample_ms")]
     pub(crate) rate: Option<u32>,
+    /// Stream all leaves again and again, so many milliseconds apart, instead of once.
+    #[arg(long)]
+    pub(crate) sample_ms: Option<u64>,
     /// Bytes of the reply to Capabilities, Get and Set.
     #[arg(long, default_value_t = 100)]
     pub(crate) reply_bytes: usize,
@@ -154,13 +167,15 @@ fn messages<T: 'static, R: Send + 'static>(
         let _held = &request;
         Ok(make(step))
     };
-    match settings.rate {
-        None => Box::pin(stream::iter(sweep(settings.entries, settings.bundled)).map(make)),
-        Some(rate) => Box::pin(paced(rate, settings.entries).map(make)),
+    let Settings { entries, bundled, .. } = *settings;
+    match (settings.rate, settings.sample_ms) {
+        (Some(rate), _) => Box::pin(paced(rate, entries).map(make)),
+        (None, Some(millis)) => Box::pin(sampled(Duration::from_millis(millis), entries, bundled).map(make)),
+        (None, None) => Box::pin(stream::iter(sweep(entries, bundled).chain([Step::Sync])).map(make)),
     }
 }
 
-/// Every leaf once, all with the time of the start, then the sync response.
+/// Every leaf once, all with the time of the start.
 fn sweep(entries: usize, bundled: bool) -> impl Iterator<Item = Step> + Send {
     let stamp = Clock::System.now();
     let messages = if bundled { entries } else { entries * COUNTERS.len() };
@@ -171,7 +186,16 @@ fn sweep(entries: usize, bundled: bool) -> impl Iterator<Item = Step> + Send {
             Step::Leaf { entry: message / COUNTERS.len(), counter: message % COUNTERS.len(), stamp }
         }
     };
-    (0..messages).map(step).chain([Step::Sync])
+    (0..messages).map(step)
+}
+
+/// The sync response, then every leaf at each tick, all with the time of the tick.
+fn sampled(every: Duration, entries: usize, bundled: bool) -> impl Stream<Item = Step> + Send {
+    let sweeps = stream::unfold(interval(every), move |mut due| async move {
+        due.tick().await;
+        Some((stream::iter(sweep(entries, bundled)), due))
+    });
+    stream::iter([Step::Sync]).chain(sweeps.flatten())
 }
 
 /// The sync response, then single leaves at `rate` a second, each with the time at which it is made.

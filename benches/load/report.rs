@@ -39,12 +39,14 @@ impl fmt::Display for Table {
 }
 
 /// What a goal is held against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Basis {
     /// Time of a processor: the limits were stated beside this figure of the same reference, and move with it.
     Scaled(f64),
     /// Memory, disk and waiting: the limits stand as they are.
     Stated,
+    /// A part of the reference, which is the whole and no floor.
+    Part,
 }
 
 /// One measured goal. All figures are in the same unit, and less is better.
@@ -72,7 +74,7 @@ impl Goal {
     fn allowed(&self, limit: f64) -> f64 {
         match self.basis {
             Basis::Scaled(then) => limit / then,
-            Basis::Stated => limit / self.reference,
+            Basis::Stated | Basis::Part => limit / self.reference,
         }
     }
 
@@ -86,7 +88,7 @@ impl Goal {
             "aim"
         } else if ratio <= self.allowed(self.must) {
             "must"
-        } else if self.allowed(self.must) < 1.0 {
+        } else if self.allowed(self.must) < 1.0 && self.basis != Basis::Part {
             "machine too busy"
         } else {
             "missed"
@@ -98,7 +100,10 @@ impl Goal {
 pub(crate) fn print_goals(goals: &[Goal]) {
     let mut table = Table::new(&["goal", "measured", "reference of this run", "ratio", "must", "aim", "verdict"]);
     for goal in goals {
-        let limit = |limit| format!("{} ({} {})", times(goal.allowed(limit)), Figure(limit), goal.unit);
+        let limit = |limit: f64| match limit.is_finite() {
+            true => format!("{} ({} {})", times(goal.allowed(limit)), Figure(limit), goal.unit),
+            false => "-".to_owned(),
+        };
         table.row(&[
             &format!("{} {}", goal.id, goal.what),
             &format!("{} {}", Figure(goal.measured), goal.unit),

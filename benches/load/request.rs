@@ -19,6 +19,8 @@ pub(crate) struct Subscribe {
     pub(crate) stream_mode: gnmi::SubscriptionMode,
     /// Sample interval in nanoseconds; 0 leaves it to the server.
     pub(crate) interval: u64,
+    /// Leave out samples of values that are still the same.
+    pub(crate) changed_only: bool,
     /// Encoding of the values.
     pub(crate) encoding: gnmi::Encoding,
 }
@@ -31,6 +33,7 @@ impl Subscribe {
             mode: Mode::Once,
             stream_mode: gnmi::SubscriptionMode::TargetDefined,
             interval: 0,
+            changed_only: false,
             encoding,
         }
     }
@@ -38,6 +41,18 @@ impl Subscribe {
     /// STREAM, ON_CHANGE, over one path.
     pub(crate) fn on_change(path: &str, encoding: gnmi::Encoding) -> Self {
         Self { mode: Mode::Stream, stream_mode: gnmi::SubscriptionMode::OnChange, ..Self::once(path, encoding) }
+    }
+
+    /// STREAM, SAMPLE each second, in PROTO.
+    pub(crate) fn sample<T: Into<String>>(paths: impl IntoIterator<Item = T>) -> Self {
+        Self {
+            paths: paths.into_iter().map(Into::into).collect(),
+            mode: Mode::Stream,
+            stream_mode: gnmi::SubscriptionMode::Sample,
+            interval: 1_000_000_000,
+            changed_only: false,
+            encoding: gnmi::Encoding::Proto,
+        }
     }
 
     /// The request as it goes onto the wire.
@@ -50,6 +65,7 @@ impl Subscribe {
                     path: Some(path(text)?),
                     mode: self.stream_mode.into(),
                     sample_interval: self.interval,
+                    suppress_redundant: self.changed_only,
                     ..Default::default()
                 })
             })

@@ -39,6 +39,9 @@ pub(crate) struct Settings {
     /// Sample interval in milliseconds; 0 leaves it to the server.
     #[arg(long, default_value_t = 0)]
     interval_ms: u64,
+    /// Leave out samples of values that are still the same.
+    #[arg(long)]
+    changed_only: bool,
     /// Encoding of the values.
     #[arg(long, value_enum, default_value_t = Encoding::Proto)]
     encoding: Encoding,
@@ -109,6 +112,7 @@ impl Settings {
                 Mode::OnChange => gnmi::SubscriptionMode::OnChange,
             },
             interval: self.interval_ms * 1_000_000,
+            changed_only: self.changed_only,
             encoding: self.encoding(),
         }
     }

@@ -71,6 +71,9 @@ impl fmt::Display for Figure {
         if !self.0.is_finite() {
             return f.pad("-");
         }
+        if self.0 == 0.0 {
+            return f.pad("0");
+        }
         let digits = 2 - self.0.abs().max(0.001).log10().floor() as i32;
         let decimals = usize::try_from(digits.max(0)).unwrap_or(0);
         f.pad(&format!("{:.decimals$}", self.0))

@@ -52,10 +52,13 @@ pub(crate) async fn run(bench: &mut Bench, daemon: &Server) -> Result<()> {
     let spliced = reference_cost(bench, Making::Spliced, true).await?;
     spliced.print_to(&mut table, "bare tonic, spliced prefix and 10", 1);
 
-    for encoding in [Encoding::Proto, Encoding::Json, Encoding::JsonIetf] {
+    let mut known = LEAVES;
+    for encoding in [Encoding::Proto, Encoding::Json, Encoding::JsonIetf, Encoding::Bytes] {
         for streams in [1, 8] {
             let request = Subscribe::once("/test/bulk/entry", encoding).encode()?;
-            let cost = cost(bench, daemon, &request, streams, LEAVES).await?;
+            let leaves = if encoding == Encoding::Bytes { Leaves::Packed(known) } else { Leaves::AtLeast(LEAVES) };
+            let cost = cost(bench, daemon, &request, streams, leaves).await?;
+            known = cost.leaves;
             cost.print_to(&mut table, &format!("ganymede, {}", encoding.as_str_name()), streams);
             if (encoding, streams) == (Encoding::Proto, 1) {
                 bench.goals.extend(goals(cost.cpu.median(), object.cpu.median(), spliced.cpu.median()));
@@ -71,7 +74,8 @@ pub(crate) async fn run_state(bench: &Bench, daemon: &Server, leaves: u64) -> Re
     let mut table = table();
     for streams in [1, 8] {
         let request = Subscribe::once(PORT_STATISTICS, Encoding::Proto).encode()?;
-        cost(bench, daemon, &request, streams, leaves).await?.print_to(&mut table, "ganymede, PROTO", streams);
+        let cost = cost(bench, daemon, &request, streams, Leaves::AtLeast(leaves)).await?;
+        cost.print_to(&mut table, "ganymede, PROTO", streams);
     }
     print!(
         "\nW1  ONCE over the statistics of simulated ports, with what the platform spends on them meanwhile\n{table}"
@@ -83,19 +87,33 @@ pub(crate) async fn run_state(bench: &Bench, daemon: &Server, leaves: u64) -> Re
 pub(crate) const PORT_STATISTICS: &str = "/state/port[port-id=*]/statistics";
 
 async fn reference_cost(bench: &Bench, making: Making, bundled: bool) -> Result<Cost> {
-    let mut arguments = vec!["--making", if making == Making::Objects { "objects" } else { "spliced" }];
+    let mut arguments = vec!["--making", making.argument()];
     arguments.extend(bundled.then_some("--bundled"));
     let (server, _) = bench.reference(&arguments).await?;
-    cost(bench, &server, &Bytes::new(), 1, LEAVES).await
+    cost(bench, &server, &Bytes::new(), 1, Leaves::AtLeast(LEAVES)).await
 }
 
+/// How the leaves of one subscription are known.
+#[derive(Clone, Copy, Debug)]
+enum Leaves {
+    /// Each is an update; at least so many.
+    AtLeast(u64),
+    /// An update of BYTES holds many: as many as another encoding brought.
+    Packed(u64),
+}
+
+/// Least bytes of one of the counters in BYTES.
+const PACKED_BYTES: u64 = 8;
+
 /// Asks again and again, and divides the CPU time of each repetition by the leaves of it.
-async fn cost(bench: &Bench, server: &Server, request: &Bytes, streams: usize, least: u64) -> Result<Cost> {
+async fn cost(bench: &Bench, server: &Server, request: &Bytes, streams: usize, leaves: Leaves) -> Result<Cost> {
     let sessions = connect_all(server.target(), streams).await?;
     let first = subscribe_all(&sessions, request, streams, Ends::ByServer).await?;
-    if first.leaves < least * streams as u64 {
-        return Err(format!("{streams} streams brought {} leaves instead of {least} each", first.leaves).into());
-    }
+    let each = match leaves {
+        Leaves::AtLeast(least) if first.leaves >= least * streams as u64 => first.leaves / streams as u64,
+        Leaves::Packed(known) if first.bytes >= known * streams as u64 * PACKED_BYTES => known,
+        _ => return Err(format!("{streams} streams brought {} leaves, not {leaves:?} each", first.leaves).into()),
+    };
     let (mut cpu, mut rate) = (Vec::new(), Vec::new());
     for _ in 0..bench.budget.repeats {
         let (before, started, mut leaves) = (server.usage().cpu_seconds()?, Instant::now(), 0);
@@ -105,7 +123,7 @@ async fn cost(bench: &Bench, server: &Server, request: &Bytes, streams: usize, l
             if (totals.leaves, totals.syncs) != (first.leaves, streams as u64) {
                 return Err(format!("{} leaves, then {}", first.leaves, totals.leaves).into());
             }
-            leaves += totals.leaves;
+            leaves += each * streams as u64;
         }
         rate.push(leaves as f64 / started.elapsed().as_secs_f64() / 1e3);
         cpu.push((server.usage().cpu_seconds()? - before) * 1e6 / leaves as f64);
@@ -113,8 +131,8 @@ async fn cost(bench: &Bench, server: &Server, request: &Bytes, streams: usize, l
     Ok(Cost {
         cpu: Samples::new(cpu),
         rate: Samples::new(rate),
-        leaves: first.leaves / streams as u64,
-        leaves_per_message: first.leaves as f64 / first.messages as f64,
+        leaves: each,
+        leaves_per_message: (each * streams as u64) as f64 / first.messages as f64,
         bytes_per_message: first.bytes as f64 / first.messages as f64,
     })
 }

@@ -1,10 +1,8 @@
 //! W3: how long after a change an ON_CHANGE subscriber has it: receive time minus timestamp of the notification.
 
-use std::process::{Command, Stdio};
-use std::time::Duration;
-
 use bytes::Bytes;
 use ganymede::pb::gnmi::Encoding;
+use std::process::{Command, Stdio};
 
 use crate::Result;
 use crate::bench::Bench;
@@ -17,7 +15,7 @@ use crate::stats::{Figure, Samples};
 use crate::w1::{self, PORT_STATISTICS};
 
 /// The leaf that the simulated platform toggles, port after port.
-const TOGGLED: &str = "/state/port[port-id=*]/oper-state";
+pub(crate) const TOGGLED: &str = "/state/port[port-id=*]/oper-state";
 
 /// Changes a second that the goals are stated at.
 const GOAL_RATE: u32 = 1_000;
@@ -87,8 +85,6 @@ async fn ports_for_100_000_leaves(bench: &Bench) -> Result<usize> {
 async fn simulate(bench: &Bench, home: &Home, ports: usize) -> Result<(Server, u64)> {
     let mut daemon = home.start(Sim { ports, ..Sim::default() }, bench.cores)?;
     daemon.ready().await?;
-    // The platform's first sweep may come after the first answer.
-    tokio::time::sleep(Duration::from_secs(2)).await;
     let request = Subscribe::once(PORT_STATISTICS, Encoding::Proto).encode()?;
     let sessions = connect_all(daemon.target(), 1).await?;
     let totals = subscribe_all(&sessions, &request, 1, Ends::ByServer).await?;

@@ -1,8 +1,8 @@
 //! Reading a `SubscribeResponse` without building it, and the codecs that carry encoded messages through tonic.
 //!
 //! Only what the load client counts is read: the timestamp (field 1 of the notification), how many updates (field 4)
-//! and deletes (field 5) there are, and whether this is the sync response. Values and paths are skipped, so the client
-//! costs far less than any server and stays off the measurement.
+//! and deletes (field 5) there are, the duplicates (field 4 of an update), and whether this is the sync response. Values
+//! and paths are skipped, so the client costs far less than any server and stays off the measurement.
 
 use bytes::{Buf, BufMut, Bytes};
 use ganymede::time::{Clock, Timestamp};
@@ -16,6 +16,8 @@ pub(crate) struct Seen {
     pub(crate) bytes: usize,
     /// Updates in it. With one leaf per update, which is what every encoding but a JSON container does, the leaves.
     pub(crate) leaves: u64,
+    /// Values that the updates say the client has missed.
+    pub(crate) duplicates: u64,
     /// Deleted paths in it.
     pub(crate) deletes: u64,
     /// Timestamp of the notification; `None` in a sync response.
@@ -48,13 +50,26 @@ impl Seen {
         while !rest.is_empty() {
             match next_field(&mut rest)? {
                 (1, Field::Number(nanos)) => self.stamp = Some(Timestamp::from_nanos(nanos.cast_signed())),
-                (4, Field::Bytes(_)) => self.leaves += 1,
+                (4, Field::Bytes(update)) => {
+                    self.leaves += 1;
+                    self.duplicates += duplicates(update)?;
+                }
                 (5, Field::Bytes(_)) => self.deletes += 1,
                 _ => {}
             }
         }
         Some(())
     }
+}
+
+fn duplicates(mut update: &[u8]) -> Option<u64> {
+    let mut duplicates = 0;
+    while !update.is_empty() {
+        if let (4, Field::Number(number)) = next_field(&mut update)? {
+            duplicates = number;
+        }
+    }
+    Some(duplicates)
 }
 
 enum Field<'a> {

@@ -160,6 +160,22 @@ async fn says_what_proto_says_of_everything() {
             assert_same(&decoder, &bytes, &proto);
         }
     }
+    for data_type in [get_request::DataType::Config, get_request::DataType::State] {
+        for path in ["/test", "/interfaces", "/state/port", "/configure/system"] {
+            let request = GetRequest { r#type: data_type.into(), ..get([path]) };
+            let proto = client.get(request.clone().encoding(Encoding::Proto)).await.unwrap().notification;
+            let bytes = client.get(request.encoding(Encoding::Bytes)).await.unwrap().notification;
+            // An entry of which only keys are left is shown as JSON shows it.
+            let is_key = |(path, _): &Leaf| {
+                let (entry, name) = path.rsplit_once('/').unwrap();
+                entry.ends_with(']') && entry.contains(&format!("[{name}="))
+            };
+            let expected: BTreeSet<Leaf> = proto.iter().flat_map(update_texts).filter(|leaf| !is_key(leaf)).collect();
+            let roots = bytes.iter().flat_map(roots);
+            let said: BTreeSet<Leaf> = roots.flat_map(|root| decoder.leaves_without_keys(root)).collect();
+            assert_eq!(said, expected, "{data_type:?} {path}");
+        }
+    }
     // Everything at once: what moves between the two requests is left out.
     let all = client.get(get(["/"]).encoding(Encoding::Bytes)).await.unwrap().notification;
     let roots = roots(&all[0]);
@@ -226,6 +242,39 @@ async fn streams_changes() {
     assert_eq!(decoder.leaves_without_keys(bytes[0]), [(format!("{at}/value"), "string w".to_owned())]);
     client.apply(set().delete(at)).await;
     assert_eq!(stream.next().await, format!("delete {at}"));
+}
+
+/// GET-022, AUTH-031: what a user may not read is in no root message.
+#[tokio::test(flavor = "multi_thread")]
+async fn hides_what_may_not_be_read() {
+    let tables = r#"
+[configure.system.security.aaa.management-interface.output-authorization]
+telemetry-data = true
+
+[[configure.system.security.aaa.local-profiles.profile]]
+user-profile-name = "narrow"
+default-action = "permit-all"
+entry = [{ entry-id = 1, match = "configure system security", action = "deny" }]
+
+[[configure.system.security.user-params.local-user.user]]
+user-name = "narrow"
+password = "narrow"
+access.grpc = true
+console.member = ["narrow"]
+"#;
+    let (harness, decoder) = (Harness::start_with(tables).await, Decoder::new());
+    for (user, sees) in [("admin", true), ("narrow", false)] {
+        let client = harness.client(user).await;
+        let got = client.get(get(["/configure"]).encoding(Encoding::Bytes)).await.unwrap().notification;
+        let once = synced(&client, once(["/configure"]).encoding(Encoding::Bytes)).await;
+        let streamed = synced(&client, on_change(["/configure"]).encoding(Encoding::Bytes)).await;
+        for notifications in [got, once, streamed] {
+            let leaves = decoded(&decoder, &notifications);
+            assert!(leaves.iter().any(|(path, _)| path == "/configure/system/name"));
+            let secret = leaves.iter().any(|(path, _)| path.starts_with("/configure/system/security"));
+            assert_eq!(secret, sees, "{user}");
+        }
+    }
 }
 
 /// BND-008: root messages are not bundled, because all have the same path; they keep their order with the removals
