@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ganymede::codec::{
-    Encoder, Encoding, Filter, Grouping, MESSAGE_BYTES_MAX, PathForm, Shape, Wire, decode_set, write_branch, write_root,
+    Encoder, Encoding, Filter, Grouping, MESSAGE_BYTES_MAX, PathForm, ProtoVersion, Shape, Wire, decode_set,
+    write_branch, write_root,
 };
 use ganymede::path::{Pattern, RawPath, Resolver, Step, Views};
 use ganymede::pb::gnmi as pb;
@@ -89,7 +90,8 @@ fn read(tree: &Tree) -> u64 {
 }
 
 fn encode(wire: &Arc<Wire>, tree: &Tree, encoding: Encoding, form: PathForm, grouping: Grouping) -> usize {
-    let mut encoder = Encoder::new(wire.clone(), encoding.form(), form, Some("sr1"), grouping, MESSAGE_BYTES_MAX);
+    let mut encoder =
+        Encoder::new(wire.clone(), encoding.form(ProtoVersion::Latest), form, Some("sr1"), grouping, MESSAGE_BYTES_MAX);
     let mut messages = 0;
     each_leaf(tree, &mut |at, node, leaf| {
         encoder.leaf(at, node, &leaf.value, Timestamp::from_nanos(1_772_359_200_500_000_000), 0);

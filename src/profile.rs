@@ -42,6 +42,8 @@ pub struct Profile {
     pub bundling: bool,
     /// What a Get says of a place without data.
     pub get_missing: GetMissing,
+    /// Whether a subscription keeps to the models it names in `use_models` (C-15).
+    pub honor_use_models: bool,
 }
 
 /// What a Get says of a place without data (C-17).
@@ -69,6 +71,7 @@ impl Profile {
         newer_fields: true,
         bundling: true,
         get_missing: GetMissing::NotFound,
+        honor_use_models: false,
     };
 
     /// Release 16.0: gNMI 0.4.0.

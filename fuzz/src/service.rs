@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use ganymede::aaa::Users;
 use ganymede::codec::Wire;
 use ganymede::path::RawPath;
 use ganymede::pb::{GnmiServer, gnmi as pb};
@@ -74,6 +75,7 @@ impl Stage {
             wire: Arc::new(Wire::new(schema().clone())),
             capable: Arc::new(NodeSet::of(schema(), |_| true)),
             knobs: Knobs::new(schema()),
+            users: Users::new(schema()).expect("the embedded models have users"),
             clock: Clock::Fixed(Timestamp::EPOCH),
             limits,
             free_paths: Arc::new(tokio::sync::Semaphore::new(limits.subscription_paths)),

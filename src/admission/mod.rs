@@ -9,6 +9,7 @@ mod channel;
 mod credentials;
 mod layer;
 mod limits;
+mod marking;
 mod refusal;
 mod rpc;
 mod session;
@@ -20,4 +21,5 @@ pub use limits::{
     CHANNELS_MAX, GET_RESPONSE_BYTES_MAX, Limits, REQUEST_MESSAGE_BYTES_MAX, SESSIONS_MAX, SUBSCRIBE_MESSAGE_BYTES_MAX,
     SUBSCRIPTION_PATHS_MAX,
 };
+pub use marking::{DSCP_MAX, Subscribing};
 pub use session::{NoSeat, OpenSession, Overdue, Session, Sessions};

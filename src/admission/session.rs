@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::Limits;
 use super::channel::{ChannelState, Finished};
 use super::layer::Accepted;
+use super::marking::Marking;
 use crate::log::{Event, SecurityLog, Verdict};
 use crate::time::{Clock, Timestamp};
 
@@ -48,6 +49,7 @@ pub struct Session {
     login: tokio::sync::Mutex<Option<Accepted>>,
     channels: Mutex<BTreeMap<u64, Arc<ChannelState>>>,
     rpcs: AtomicU64,
+    marking: Marking,
     last_finished: Mutex<Option<Finished>>,
     received: AtomicU64,
     sent: AtomicU64,
@@ -116,6 +118,7 @@ impl Sessions {
             login: tokio::sync::Mutex::new(None),
             channels: Mutex::default(),
             rpcs: AtomicU64::new(0),
+            marking: Marking::default(),
             last_finished: Mutex::default(),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
@@ -251,6 +254,10 @@ impl Session {
             std::mem::take(&mut user.changed).cancel();
         }
         user.name = Some(name.to_owned());
+    }
+
+    pub(super) fn marking(&self) -> &Marking {
+        &self.marking
     }
 
     pub(super) fn add_channel(&self, state: &Arc<ChannelState>) -> u64 {

@@ -83,8 +83,10 @@ pub enum LeafForm {
     Json,
     /// `json_ietf_val`, RFC 7951.
     JsonIetf,
-    /// Typed scalars.
+    /// Typed scalars; a decimal64 is a `double_val`.
     Scalars,
+    /// Typed scalars as gNMI 0.7.0 has them; a decimal64 is a `decimal_val` (C-35).
+    ScalarsV070,
 }
 
 impl Encoding {
@@ -102,13 +104,14 @@ impl Encoding {
         })
     }
 
-    /// What its values look like.
-    pub fn form(self) -> ValueForm {
-        match self {
-            Self::Json => ValueForm::Leaf(LeafForm::Json),
-            Self::JsonIetf => ValueForm::Leaf(LeafForm::JsonIetf),
-            Self::Proto => ValueForm::Leaf(LeafForm::Scalars),
-            Self::Bytes => ValueForm::Root,
+    /// What its values look like: PROTO and BYTES trade places with the version (ENC-005 to ENC-019, C-34).
+    pub fn form(self, version: ProtoVersion) -> ValueForm {
+        match (self, version) {
+            (Self::Json, _) => ValueForm::Leaf(LeafForm::Json),
+            (Self::JsonIetf, _) => ValueForm::Leaf(LeafForm::JsonIetf),
+            (Self::Proto, ProtoVersion::Latest) => ValueForm::Leaf(LeafForm::Scalars),
+            (Self::Bytes, ProtoVersion::V070) => ValueForm::Leaf(LeafForm::ScalarsV070),
+            (Self::Bytes, ProtoVersion::Latest) | (Self::Proto, ProtoVersion::V070) => ValueForm::Root,
         }
     }
 

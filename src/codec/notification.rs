@@ -16,7 +16,7 @@ use super::protobuf::{HEAD_MAX, Key, backfill_head, put_bytes, put_head, put_nes
 use super::{Encoded, ValueForm, Wire, value};
 use crate::path::Step;
 use crate::schema::NodeId;
-use crate::store::Leaf;
+use crate::store::{ConfigChange, Leaf};
 use crate::telemetry::Sink;
 use crate::time::Timestamp;
 use crate::value::Value;
@@ -29,6 +29,13 @@ pub const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub(super) const RESPONSE_UPDATE: Key = Key::sized(1);
 /// `SubscribeResponse.sync_response`, the field.
 const RESPONSE_SYNC: Key = Key::varint(3);
+/// `SubscribeResponse.extension`, the field.
+const RESPONSE_EXTENSION: Key = Key::sized(5);
+const EXTENSION_CONFIG_SUBSCRIPTION: Key = Key::sized(6);
+const CONFIG_SUBSCRIPTION_SYNC_DONE: Key = Key::sized(2);
+const SYNC_DONE_COMMIT_CONFIRM_ID: Key = Key::sized(1);
+const SYNC_DONE_SERVER_COMMIT_ID: Key = Key::sized(2);
+const SYNC_DONE_DONE: Key = Key::varint(3);
 pub(super) const NOTIFICATION_TIMESTAMP: Key = Key::varint(1);
 pub(super) const NOTIFICATION_PREFIX: Key = Key::sized(2);
 pub(super) const NOTIFICATION_UPDATE: Key = Key::sized(4);
@@ -222,6 +229,27 @@ impl Encoder {
         self.finished.push(start..self.out.len());
     }
 
+    /// Writes that a configuration commit has been told in full, with its names: the client's, when it has to be
+    /// confirmed, and the journal's, when it is saved (config-subscription 2.2.2).
+    pub fn commit_done(&mut self, commit: &ConfigChange) {
+        self.flush();
+        let start = self.out.len();
+        put_nested(&mut self.out, RESPONSE_EXTENSION, |out| {
+            put_nested(out, EXTENSION_CONFIG_SUBSCRIPTION, |out| {
+                put_nested(out, CONFIG_SUBSCRIPTION_SYNC_DONE, |out| {
+                    if let Some(confirm) = &commit.confirm {
+                        put_bytes(out, SYNC_DONE_COMMIT_CONFIRM_ID, confirm.as_bytes());
+                    }
+                    if let Some(commit_id) = commit.commit_id {
+                        put_bytes(out, SYNC_DONE_SERVER_COMMIT_ID, commit_id.to_string().as_bytes());
+                    }
+                    put_varint(out, SYNC_DONE_DONE, 1);
+                });
+            });
+        });
+        self.finished.push(start..self.out.len());
+    }
+
     /// Finishes the notification that is being written.
     pub fn flush(&mut self) {
         if let Some(open) = self.open.take() {
@@ -308,6 +336,10 @@ impl Sink for Encoder {
 
     fn flush(&mut self) {
         Self::flush(self);
+    }
+
+    fn commit_done(&mut self, commit: &ConfigChange) {
+        Self::commit_done(self, commit);
     }
 
     fn waiting(&self) -> usize {

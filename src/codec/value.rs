@@ -14,6 +14,11 @@ const INT_VAL: Key = Key::varint(2);
 const UINT_VAL: Key = Key::varint(3);
 const BOOL_VAL: Key = Key::varint(4);
 const BYTES_VAL: Key = Key::sized(5);
+const DECIMAL_VAL: Key = Key::sized(7);
+/// `Decimal64.digits`, the field.
+const DECIMAL_DIGITS: Key = Key::varint(1);
+/// `Decimal64.precision`, the field.
+const DECIMAL_PRECISION: Key = Key::varint(2);
 const LEAFLIST_VAL: Key = Key::sized(8);
 const JSON_VAL: Key = Key::sized(10);
 const JSON_IETF_VAL: Key = Key::sized(11);
@@ -31,12 +36,12 @@ pub fn typed_value(schema: &Schema, node: NodeId, value: &Value, form: LeafForm)
     let typed = match form {
         LeafForm::Json => Typed::JsonVal(json(false)),
         LeafForm::JsonIetf => Typed::JsonIetfVal(json(true)),
-        LeafForm::Scalars => scalar_to_pb(schema, node, value),
+        LeafForm::Scalars | LeafForm::ScalarsV070 => scalar_to_pb(schema, node, value, form),
     };
     pb::TypedValue { value: Some(typed) }
 }
 
-fn scalar_to_pb(schema: &Schema, node: NodeId, value: &Value) -> Typed {
+fn scalar_to_pb(schema: &Schema, node: NodeId, value: &Value, form: LeafForm) -> Typed {
     match value {
         // Presence is the value (ENC-026).
         Value::Empty => Typed::BoolVal(true),
@@ -45,6 +50,10 @@ fn scalar_to_pb(schema: &Schema, node: NodeId, value: &Value) -> Typed {
         Value::Int64(value) => Typed::IntVal(*value),
         Value::Uint(value) => Typed::UintVal((*value).into()),
         Value::Uint64(value) => Typed::UintVal(*value),
+        #[expect(deprecated, reason = "the only field that 0.7.0 has for a decimal")]
+        Value::Decimal(value) if form == LeafForm::ScalarsV070 => {
+            Typed::DecimalVal(pb::Decimal64 { digits: value.digits, precision: value.scale.into() })
+        }
         Value::Decimal(value) => Typed::DoubleVal(value.to_f64()),
         Value::Text(text) | Value::Enum(text) | Value::Bits(text) | Value::Instance(text) => {
             Typed::StringVal(text.to_string())
@@ -55,7 +64,7 @@ fn scalar_to_pb(schema: &Schema, node: NodeId, value: &Value) -> Typed {
         }),
         Value::Binary(bytes) => Typed::BytesVal(Bytes::copy_from_slice(bytes)),
         Value::List(members) => {
-            let member = |member| pb::TypedValue { value: Some(scalar_to_pb(schema, node, member)) };
+            let member = |member| pb::TypedValue { value: Some(scalar_to_pb(schema, node, member, form)) };
             Typed::LeaflistVal(pb::ScalarArray { element: members.iter().map(member).collect() })
         }
     }
@@ -66,11 +75,11 @@ pub(super) fn put_typed(out: &mut Vec<u8>, schema: &Schema, node: NodeId, value:
     match form {
         LeafForm::Json => put_nested(out, JSON_VAL, |out| json::put_value(out, schema, node, value, false)),
         LeafForm::JsonIetf => put_nested(out, JSON_IETF_VAL, |out| json::put_value(out, schema, node, value, true)),
-        LeafForm::Scalars => put_scalar(out, schema, node, value),
+        LeafForm::Scalars | LeafForm::ScalarsV070 => put_scalar(out, schema, node, value, form),
     }
 }
 
-fn put_scalar(out: &mut Vec<u8>, schema: &Schema, node: NodeId, value: &Value) {
+fn put_scalar(out: &mut Vec<u8>, schema: &Schema, node: NodeId, value: &Value, form: LeafForm) {
     match value {
         Value::Empty => put_varint(out, BOOL_VAL, 1),
         Value::Bool(value) => put_varint(out, BOOL_VAL, (*value).into()),
@@ -79,6 +88,15 @@ fn put_scalar(out: &mut Vec<u8>, schema: &Schema, node: NodeId, value: &Value) {
         Value::Int64(value) => put_varint(out, INT_VAL, value.cast_unsigned()),
         Value::Uint(value) => put_varint(out, UINT_VAL, (*value).into()),
         Value::Uint64(value) => put_varint(out, UINT_VAL, *value),
+        Value::Decimal(value) if form == LeafForm::ScalarsV070 => put_nested(out, DECIMAL_VAL, |out| {
+            // Zero is what an absent field means.
+            if value.digits != 0 {
+                put_varint(out, DECIMAL_DIGITS, value.digits.cast_unsigned());
+            }
+            if value.scale != 0 {
+                put_varint(out, DECIMAL_PRECISION, value.scale.into());
+            }
+        }),
         Value::Decimal(value) => put_double(out, DOUBLE_VAL, value.to_f64()),
         Value::Text(text) | Value::Enum(text) | Value::Bits(text) | Value::Instance(text) => {
             put_bytes(out, STRING_VAL, text.as_bytes());
@@ -93,7 +111,7 @@ fn put_scalar(out: &mut Vec<u8>, schema: &Schema, node: NodeId, value: &Value) {
         Value::Binary(bytes) => put_bytes(out, BYTES_VAL, bytes),
         Value::List(members) => put_nested(out, LEAFLIST_VAL, |out| {
             for member in members.iter() {
-                put_nested(out, ELEMENT, |out| put_scalar(out, schema, node, member));
+                put_nested(out, ELEMENT, |out| put_scalar(out, schema, node, member, form));
             }
         }),
     }

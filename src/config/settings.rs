@@ -217,7 +217,8 @@ fn gnmi(profile: &mut Profile, keys: &mut Keys<'_>) -> Result<(), ConfigError> {
     keys.text("initial-sample", &mut profile.rules.first_sample)?;
     keys.flag("sample-deletes", &mut profile.rules.sample_deletes)?;
     keys.text("on-change-initial", &mut profile.rules.on_change_initial)?;
-    keys.text("get-missing", &mut profile.get_missing)
+    keys.text("get-missing", &mut profile.get_missing)?;
+    keys.flag("honor-use-models", &mut profile.honor_use_models)
 }
 
 fn limits(limits: &mut Limits, keys: &mut Keys<'_>) -> Result<(), ConfigError> {

@@ -28,6 +28,8 @@ pub struct Description {
     pub encoding: Encoding,
     /// How its notifications are bundled.
     pub bundling: Option<Bundling>,
+    /// Whether it is about configuration alone, commit by commit.
+    pub configuration: bool,
     /// When it started.
     pub since: Timestamp,
     /// Its paths.
@@ -255,6 +257,7 @@ mod tests {
             mode: ListMode::Stream,
             encoding: Encoding::Json,
             bundling: None,
+            configuration: false,
             since: Timestamp::EPOCH,
             paths: Vec::new(),
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::path::{Access, AccessRules, Step};
 use crate::schema::{NodeId, Schema};
-use crate::store::{Commit, Leaf, Tree};
+use crate::store::{Commit, ConfigChange, Leaf, Tree};
 use crate::telemetry::{Plan, Sink};
 use crate::time::Timestamp;
 
@@ -87,6 +87,10 @@ impl<S: Sink> Sink for Screened<'_, '_, S> {
 
     fn flush(&mut self) {
         self.sink.flush();
+    }
+
+    fn commit_done(&mut self, commit: &ConfigChange) {
+        self.sink.commit_done(commit);
     }
 
     fn waiting(&self) -> usize {

@@ -25,6 +25,7 @@ struct Subscription {
     mode: &'static str,
     encoding: String,
     bundled: bool,
+    configuration: bool,
     notifications: u64,
     contexts: u64,
     sizes: BundleSizes,
@@ -45,7 +46,7 @@ const SUBSCRIPTION_ROWS: &[Row<Subscription>] = &[
     }),
     Row("max-bundle-size", |now| now.bundled.then(|| Datum::Number(now.sizes.largest.into()))),
     Row("max-bundle-time-granularity", |now| now.bundled.then(|| millis(now.sizes.span))),
-    Row("extension/config-subscription", |_| Some(Datum::Flag(false))),
+    Row("extension/config-subscription", |now| Some(Datum::Flag(now.configuration))),
 ];
 
 /// A path of a subscription as it is now.
@@ -131,6 +132,7 @@ fn subscription(account: &Account) -> Subscription {
         },
         encoding: described.encoding.name(),
         bundled: described.bundling.is_some(),
+        configuration: described.configuration,
         notifications: account.notifications(),
         contexts: account.contexts(),
         sizes: account.bundle_sizes(),

@@ -5,10 +5,12 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -30,6 +32,8 @@ pub struct Connection {
     wire: Wire,
     open: OpenSession,
     limits: Limits,
+    /// The DSCP in effect.
+    dscp: u8,
     /// Next look at whether the session is overdue.
     patrol: Pin<Box<Sleep>>,
 }
@@ -37,7 +41,28 @@ pub struct Connection {
 impl Connection {
     pub(super) fn new(wire: Wire, open: OpenSession, limits: Limits) -> Self {
         let patrol = Box::pin(sleep_until(Instant::now() + patrol_interval(&limits)));
-        Self { wire, open, limits, patrol }
+        Self { wire, open, limits, dscp: 0, patrol }
+    }
+
+    /// Marks the packets sent from now on as the session wants them (SUB-043).
+    fn mark(&mut self) {
+        let wanted = self.open.session().dscp();
+        if self.dscp == wanted {
+            return;
+        }
+        self.dscp = wanted;
+        let socket = match &self.wire {
+            Wire::Plain(stream) => stream,
+            Wire::Tls(stream) => stream.get_ref().0,
+        };
+        let peer = self.open.session().peer();
+        let set = match peer {
+            SocketAddr::V4(_) => sockopt::set_ip_tos(socket, wanted << 2),
+            SocketAddr::V6(_) => sockopt::set_ipv6_tclass(socket, u32::from(wanted) << 2),
+        };
+        if let Err(error) = set {
+            tracing::warn!("{peer}: packets cannot be marked with DSCP {wanted}: {error}");
+        }
     }
 
     fn count(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -94,6 +119,7 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.mark();
         let written = self.wire().poll_write(cx, buf);
         self.count(written)
     }
@@ -103,6 +129,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.mark();
         let written = self.wire().poll_write_vectored(cx, bufs);
         self.count(written)
     }
@@ -120,5 +147,57 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.wire().poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::admission::Sessions;
+    use crate::log::{SecurityLog, SecurityLogSettings};
+    use crate::time::Clock;
+
+    /// SUB-043: packets are marked as the first subscription asks, until the last one has ended.
+    async fn marks(address: &str, tos: impl Fn(&TcpStream) -> u8) {
+        let Ok(listener) = TcpListener::bind(address).await else { return };
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("security.log");
+        let log = SecurityLog::open(&SecurityLogSettings { path, bytes: 4096, files: 1 }).unwrap();
+        let sessions = Sessions::new(Limits::default(), Clock::System, log);
+        let open = sessions.open(peer, false).unwrap();
+        let session = open.session().clone();
+        let mut connection = Connection::new(Wire::Plain(stream), open, Limits::default());
+        let mut check = async |dscp: u8| {
+            connection.write_all(b"x").await.unwrap();
+            let Wire::Plain(stream) = &connection.wire else { panic!("no TLS here") };
+            assert_eq!((session.dscp(), tos(stream)), (dscp, dscp << 2));
+        };
+        check(0).await;
+        let first = session.subscribing(Some(46));
+        check(46).await;
+        let second = session.subscribing(Some(10));
+        check(46).await;
+        drop(first);
+        check(46).await;
+        drop(second);
+        check(0).await;
+        let silent = session.subscribing(None);
+        let late = session.subscribing(Some(10));
+        check(0).await;
+        drop((silent, late));
+        let _next = session.subscribing(Some(10));
+        check(10).await;
+    }
+
+    /// SUB-043, on IPv4 and on a listener for both.
+    #[tokio::test]
+    async fn marks_packets_as_the_first_subscription_asks() {
+        marks("127.0.0.1:0", |stream| sockopt::ip_tos(stream).unwrap()).await;
+        marks("[::1]:0", |stream| sockopt::ipv6_tclass(stream).unwrap().try_into().unwrap()).await;
     }
 }

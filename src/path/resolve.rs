@@ -38,6 +38,16 @@ pub enum PathError {
         /// The path.
         path: String,
     },
+    /// The origin of a command line (EXT-037).
+    #[error(
+        "{path} - Origin '{origin}' is not supported, data is addressed by paths of the origins nokia and openconfig"
+    )]
+    CliOrigin {
+        /// The path.
+        path: String,
+        /// The origin.
+        origin: String,
+    },
     /// An empty name in the middle (PATH-021).
     #[error("{path} - Empty path element, '//' is not supported")]
     EmptyName {
@@ -289,6 +299,9 @@ impl Walk<'_> {
         let found: Vec<_> = match self.raw.origin.as_deref() {
             None | Some("") => all.collect(),
             Some(SCHEMAS_ORIGIN) => return Err(PathError::SchemasOrigin { path: self.raw.to_string() }),
+            Some(origin) if origin == "cli" || origin.ends_with("_cli") => {
+                return Err(PathError::CliOrigin { path: self.raw.to_string(), origin: origin.to_owned() });
+            }
             Some("openconfig") => all.filter(|&root| Family::of(module_of(root)) == Family::OpenConfig).collect(),
             Some("nokia" | "nokia-sros" | "sros" | "native") => {
                 all.filter(|&root| Family::of(module_of(root)) == Family::Nokia).collect()

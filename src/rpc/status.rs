@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use tonic::{Code, Status};
 
-use super::gnmi::{ArbitrationError, SetExtensionError};
+use super::gnmi::{ArbitrationError, HistoryError, SetExtensionError};
 use crate::aaa::Unreadable;
 use crate::codec::{EncodingError, OperationId, PathDecodeError, SetError, SetErrorKind};
 use crate::path::PathError;
@@ -39,6 +39,7 @@ fn path_code(error: &PathError) -> (Code, u16) {
     match error {
         PathError::UnknownElement { .. } => (Code::InvalidArgument, 2201),
         PathError::Disabled { .. } => (Code::Unimplemented, 2201),
+        PathError::CliOrigin { .. } => (Code::Unimplemented, 2202),
         PathError::UnknownOrigin { .. } | PathError::SchemasOrigin { .. } => (Code::InvalidArgument, 2202),
         PathError::EmptyName { .. }
         | PathError::KeysOnNonList { .. }
@@ -99,6 +100,17 @@ pub(super) fn disabled(service: &str, knob: &str) -> Status {
     minor(Code::Unimplemented, 2210, format_args!("{service} is disabled - {knob}"))
 }
 
+/// A QoS marking that is no DSCP (SUB-043).
+pub(super) fn marking(asked: u32, max: u8) -> Status {
+    minor(Code::InvalidArgument, 2301, format_args!("QoS marking {asked} is no DSCP, which goes from 0 to {max}"))
+}
+
+/// A model in `use_models` that is not offered, or not in this version (SUB-045).
+pub(super) fn unknown_model(name: &str, version: &str) -> Status {
+    let version = if version.is_empty() { String::new() } else { format!(" {version}") };
+    minor(Code::Unimplemented, 2216, format_args!("Model {name}{version} is not supported"))
+}
+
 /// An RPC that the imitated release does not have (C-07).
 pub(super) fn unknown_rpc(rpc: &str, release: &str) -> Status {
     minor(Code::Unimplemented, 2215, format_args!("{rpc} is not served under release-profile {release}"))
@@ -114,6 +126,16 @@ pub(super) fn extension(name: &str) -> Status {
     minor(Code::Unimplemented, 2211, format_args!("Extension {name} is not supported"))
 }
 
+/// A request for the past that cannot be right, served or not (EXT-027).
+pub(super) fn history(error: &HistoryError) -> Status {
+    minor(Code::InvalidArgument, 2219, error)
+}
+
+/// A configuration subscription that is not started by its client.
+pub(super) fn config_subscription_without_start() -> Status {
+    minor(Code::InvalidArgument, 2219, "Extension config-subscription: Field start is missing")
+}
+
 /// Depth where it means nothing (EXT-007).
 pub(super) fn depth_misplaced(rpc: &str) -> Status {
     minor(Code::InvalidArgument, 2212, format_args!("Extension depth has no meaning in {rpc}"))
@@ -124,6 +146,7 @@ pub(super) fn plan(error: &PlanError) -> Status {
     match error {
         PlanError::Path(error) => path(error),
         PlanError::Empty | PlanError::Duplicate { .. } => minor(Code::InvalidArgument, 2206, error),
+        PlanError::OutsideModels { .. } => minor(Code::Unimplemented, 2216, error),
         PlanError::OnChange { .. } => minor(Code::InvalidArgument, 2205, error),
         PlanError::IntervalTooSmall { .. } => minor(Code::InvalidArgument, 2301, error),
     }
@@ -144,6 +167,7 @@ pub(super) fn set(error: &SetError) -> Status {
         SetErrorKind::Path(error) => path_code(error),
         SetErrorKind::Decode(_) => (Code::InvalidArgument, 2203),
         SetErrorKind::Value { .. } => (Code::InvalidArgument, 2301),
+        SetErrorKind::MixedUnion { .. } => (Code::InvalidArgument, 2307),
         SetErrorKind::NotConfigurable { .. } => (Code::InvalidArgument, 2302),
         SetErrorKind::Unsupported { .. } => (Code::Unimplemented, 2204),
     };

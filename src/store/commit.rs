@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::diff::{Difference, diff};
+use super::recent::{ConfigChange, Recent};
 use super::tree::Tree;
 use crate::path::{DataPath, Pattern, Step};
 use crate::schema::Schema;
@@ -32,6 +33,8 @@ pub struct Commit {
     pub removals: u64,
     /// How many commits so far changed configuration: when two commits agree here, they have the same.
     pub configurations: u64,
+    /// The newest of those, this one included when it is one.
+    recent: Recent,
     touched: Touched,
 }
 
@@ -70,6 +73,13 @@ impl Touched {
 }
 
 impl Commit {
+    /// The configuration commits after an older commit, up to this one, oldest first; and whether these are all.
+    pub fn configurations_since(&self, since: &Self) -> (&[Arc<ConfigChange>], bool) {
+        let passed = self.configurations.saturating_sub(since.configurations);
+        let known = self.recent.last(passed);
+        (known, known.len() as u64 == passed)
+    }
+
     /// Tells `visit` what differs at or below `pattern` since an older commit. One commit apart, the writer's own list
     /// of places is the short way; further apart, the trees are compared. Both tell the same.
     pub fn differences<'a>(
@@ -109,6 +119,7 @@ impl Store {
             origin: Origin::Start,
             removals: 0,
             configurations: 0,
+            recent: Recent::default(),
             touched: Touched::Wide,
         };
         Self { schema, newest: watch::Sender::new(Arc::new(first)), publishing: Mutex::new(()) }
@@ -134,7 +145,7 @@ impl Store {
     pub(super) fn publish(&self, time: Timestamp, origin: Origin, next: impl FnOnce(&Tree) -> Next) -> Arc<Commit> {
         let _turn = lock(&self.publishing);
         let newest = self.newest();
-        let Next { tree, places, removes } = next(&newest.tree);
+        let Next { tree, places, removes, change } = next(&newest.tree);
         if places.is_empty() {
             return newest;
         }
@@ -145,6 +156,7 @@ impl Store {
             configurations: newest.configurations + u64::from(matches!(origin, Origin::Configuration { .. })),
             origin,
             removals: newest.removals + u64::from(removes),
+            recent: change.map_or_else(|| newest.recent.clone(), |change| newest.recent.with(change)),
             touched: Touched::from_places(places),
         });
         self.newest.send_replace(commit.clone());
@@ -160,6 +172,8 @@ pub(super) struct Next {
     pub(super) places: Vec<DataPath>,
     /// Whether anything at all is gone.
     pub(super) removes: bool,
+    /// What it changes of the configuration, when that is what it is about.
+    pub(super) change: Option<ConfigChange>,
 }
 
 /// Locks through poison: what the locks of the store guard is replaced whole or not at all, so a panic elsewhere

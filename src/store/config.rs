@@ -15,6 +15,7 @@ use super::delta::Delta;
 use super::edit::{self, Edit, EditError};
 use super::guard::{Change, Denied, Guard};
 use super::journal::{Fingerprint, Journal, JournalError, Record};
+use super::recent::ConfigChange;
 use super::settle::settle;
 use super::state::without_state;
 use super::tree::Tree;
@@ -221,9 +222,13 @@ impl ConfigWriter {
         if delta.is_empty() {
             return Committed { commit: self.store.newest(), commit_id, delta };
         }
+        let schema = self.store.schema();
+        let change = ConfigChange::new(schema, base, &delta, (commit_id, confirm.cloned()), now);
         let origin = Origin::Configuration { commit_id, confirm: confirm.cloned() };
-        let commit =
-            self.store.publish(now, origin, |newest| onto(self.store.schema(), base, newest, candidate, &delta, now));
+        let commit = self.store.publish(now, origin, |newest| Next {
+            change: Some(change),
+            ..onto(schema, base, newest, candidate, &delta, now)
+        });
         Committed { commit, commit_id, delta }
     }
 
@@ -297,10 +302,10 @@ pub(super) fn onto(
     now: Timestamp,
 ) -> Next {
     if newest.is_same(base) {
-        return Next { tree: candidate, places: delta.places(), removes: delta.removes() };
+        return Next { tree: candidate, places: delta.places(), removes: delta.removes(), change: None };
     }
     let mut tree = newest.clone();
     delta.graft(schema, &mut tree, now);
     let delta = Delta::between(schema, newest, &tree);
-    Next { tree, places: delta.places(), removes: delta.removes() }
+    Next { tree, places: delta.places(), removes: delta.removes(), change: None }
 }

@@ -91,7 +91,7 @@ impl StateWriter {
                     }
                 }
             }
-            Next { tree, places, removes }
+            Next { tree, places, removes, change: None }
         }))
     }
 }

@@ -4,11 +4,15 @@
 //! [`Engine::next_deadline`] says when to come back. A poll writes one piece and returns, so that a long initial
 //! synchronisation never holds a thread and a reader that stalls costs one pinned snapshot.
 
+mod commits;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+pub use commits::configuration;
 
 use super::plan::{ListMode, PathMode, PathPlan, Plan};
 use super::rules::{FirstSample, Initial};
@@ -287,11 +291,18 @@ impl Engine {
 
     /// Whether a leaf belongs to a round.
     fn wants(&self, leaves: Leaves, node: NodeId) -> bool {
-        match leaves {
+        let kind = match leaves {
             Leaves::All => true,
             Leaves::OnChange => self.capable.contains(node),
             Leaves::Sampled => !self.capable.contains(node),
-        }
+        };
+        kind && self.admits(node)
+    }
+
+    /// Whether the plan may speak of a node.
+    fn admits(&self, node: NodeId) -> bool {
+        let keeps_to = |set: Option<&NodeSet>| set.is_none_or(|set| set.contains(node));
+        keeps_to(self.plan.configuration.as_deref()) && keeps_to(self.plan.only.as_ref())
     }
 
     /// Whether the leaves of a branch are within the depth asked for: those of the selected node itself are level 1
@@ -306,17 +317,20 @@ impl Engine {
             return;
         }
         let since = std::mem::replace(&mut self.seen, newest.clone());
+        if self.plan.configuration.is_some() {
+            return self.write_commits(&since, newest, sink);
+        }
         for watcher in &self.watchers {
             for pattern in &self.plan.paths[watcher.path].patterns {
                 newest.differences(&self.schema, &since, pattern, &mut |at, difference| match difference {
                     Difference::Leaf { node, new, old } => {
                         let changed = old.is_none_or(|old| old.version() != new.version() || old.value != new.value);
-                        if changed && self.capable.contains(node) && self.within_depth(pattern, at) {
+                        if changed && self.wants(Leaves::OnChange, node) && self.within_depth(pattern, at) {
                             sink.leaf(at, node, new, new.time.max(self.floor), missed(new, old));
                         }
                     }
                     Difference::Removed => {
-                        if at.last().is_none_or(|step| self.capable.contains(step.node)) {
+                        if at.last().is_none_or(|step| self.wants(Leaves::OnChange, step.node)) {
                             sink.delete(at, newest.time.max(self.floor));
                         }
                     }
@@ -402,7 +416,8 @@ impl Engine {
                 Difference::Removed => {
                     let announced = at.last().is_some_and(|step| self.capable.contains(step.node));
                     // Under TARGET_DEFINED the on-change half has told of this one already.
-                    if self.plan.sample_deletes && (sampler.leaves == Leaves::All || !announced) {
+                    let said = sampler.leaves == Leaves::Sampled && announced;
+                    if self.plan.sample_deletes && !said && at.last().is_none_or(|step| self.admits(step.node)) {
                         sink.delete(at, now.wall);
                     }
                 }

@@ -10,7 +10,7 @@ mod rules;
 mod sink;
 mod statistics;
 
-pub use engine::{Engine, Moment, Progress};
+pub use engine::{Engine, Moment, Progress, configuration};
 pub use plan::{ListMode, PathMode, PathPlan, PathRequest, Plan, PlanError, PlanRequest};
 pub use rules::{FirstSample, Initial, PlanRules};
 pub use sink::Sink;

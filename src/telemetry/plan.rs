@@ -4,11 +4,12 @@
 //! before any data is sent (SUB-047).
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::rules::{FirstSample, Initial, PlanRules};
 use crate::path::{DataPath, KeyMatch, PathError, Pattern, RawPath, Resolver, Step};
-use crate::schema::Schema;
+use crate::schema::{NodeSet, Schema};
 
 /// Mode of the subscription list (gnmi-spec 3.5.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct PlanRequest {
     pub updates_only: bool,
     /// Levels below each path, none for all of them (EXT-003).
     pub depth: Option<u32>,
+    /// The nodes of the configuration, when nothing else is asked for (EXT-030).
+    pub configuration: Option<Arc<NodeSet>>,
     /// The paths.
     pub paths: Vec<PathRequest>,
 }
@@ -81,6 +84,12 @@ pub enum PlanError {
         /// The path.
         path: String,
     },
+    /// A path that none of the models lies at which the subscription keeps to (SUB-045).
+    #[error("{path} - Element is outside the models in use_models")]
+    OutsideModels {
+        /// The path.
+        path: String,
+    },
     /// Below the minimum (SMP-003).
     #[error("{path} - Sample interval {asked_ns} ns is below the minimum of {min_ns} ns ({} s)", min_ns / 1_000_000_000)]
     IntervalTooSmall {
@@ -102,12 +111,16 @@ pub struct Plan {
     pub updates_only: bool,
     /// Levels below each path.
     pub depth: Option<u32>,
+    /// The nodes of the configuration, when nothing else is asked for; changes then come commit by commit.
+    pub configuration: Option<Arc<NodeSet>>,
     /// When the sampled paths speak first.
     pub first_sample: FirstSample,
     /// Whether what went away is told at the next sample.
     pub sample_deletes: bool,
     /// Which leaves the initial values of an ON_CHANGE path hold.
     pub on_change_initial: Initial,
+    /// The nodes it keeps to, none when all of them count.
+    pub only: Option<NodeSet>,
     /// The paths, in the order asked.
     pub paths: Vec<PathPlan>,
 }
@@ -140,8 +153,11 @@ impl Plan {
         }
         let mut paths: Vec<PathPlan> = Vec::with_capacity(request.paths.len());
         for asked in &request.paths {
-            let patterns = shown(resolver, resolver.read(&asked.path)?);
-            if paths.iter().any(|earlier| earlier.patterns == patterns) {
+            let mut patterns = shown(resolver, resolver.read(&asked.path)?);
+            if request.configuration.is_some() {
+                patterns.retain(|pattern| pattern.node().is_none_or(|node| resolver.schema.node(node).config));
+            }
+            if !patterns.is_empty() && paths.iter().any(|earlier| earlier.patterns == patterns) {
                 let path = match &*patterns {
                     [only] => only.display(resolver.schema).to_string(),
                     _ => asked.path.to_string(),
@@ -150,6 +166,8 @@ impl Plan {
             }
             let streams = request.mode == ListMode::Stream;
             let mode = match asked.mode {
+                // All configuration is announced when it changes.
+                PathMode::TargetDefined if request.configuration.is_some() => PathMode::OnChange,
                 PathMode::TargetDefined if rules.target_defined_samples => PathMode::Sample,
                 PathMode::OnChange if streams && !rules.on_change => {
                     return Err(PlanError::OnChange { path: asked.path.to_string() });
@@ -175,15 +193,28 @@ impl Plan {
             mode: request.mode,
             updates_only: request.updates_only,
             depth: request.depth,
+            configuration: request.configuration.clone(),
             first_sample: rules.first_sample,
             sample_deletes: rules.sample_deletes,
             on_change_initial: rules.on_change_initial,
+            only: None,
             paths,
         })
     }
-}
 
-impl Plan {
+    /// The same plan, kept to these nodes (gnmi-spec 2.6, SUB-045). With a node the set holds every one above it.
+    pub fn within(mut self, only: NodeSet, schema: &Schema) -> Result<Self, PlanError> {
+        for path in &mut self.paths {
+            let outside = path.patterns.first().map(|pattern| pattern.display(schema).to_string());
+            path.patterns.retain(|pattern| pattern.node().is_none_or(|node| only.contains(node)));
+            if path.patterns.is_empty() {
+                return Err(PlanError::OutsideModels { path: outside.unwrap_or_default() });
+            }
+        }
+        self.only = Some(only);
+        Ok(self)
+    }
+
     /// Steps to the deepest branch that everything selected lies in, as far as no key is open: the prefix that one
     /// notification for all can have (C-21).
     pub fn common_branch(&self, schema: &Schema) -> Vec<Step> {

@@ -2,7 +2,7 @@
 
 use crate::path::Step;
 use crate::schema::NodeId;
-use crate::store::Leaf;
+use crate::store::{ConfigChange, Leaf};
 use crate::time::Timestamp;
 
 /// Takes what a subscription has to say. The wire encoder is one, the transcript of the tests another.
@@ -15,6 +15,8 @@ pub trait Sink {
     fn sync(&mut self);
     /// A round is over; what is held back for grouping should go now.
     fn flush(&mut self);
+    /// Everything that a configuration commit changed has been said (EXT-031). Only for subscriptions that asked for it.
+    fn commit_done(&mut self, commit: &ConfigChange);
     /// Bytes that wait to be taken, so that the engine can write in pieces.
     fn waiting(&self) -> usize;
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::{Engine, ListMode, Moment, PathMode, PathRequest, Plan, PlanError, PlanRequest, PlanRules, Progress, Sink};
 use crate::path::{DataPath, Pattern, RawPath, Resolver, Step, Views};
 use crate::schema::{NodeId, NodeSet, Schema, Sources, load};
-use crate::store::{Cursor, Leaf, StateBatch, StateWriter, Store, Tree};
+use crate::store::{ConfigChange, Cursor, Leaf, StateBatch, StateWriter, Store, Tree};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -51,6 +51,11 @@ impl Sink for Transcript {
     }
 
     fn flush(&mut self) {}
+
+    fn commit_done(&mut self, commit: &ConfigChange) {
+        let told = (commit.commit_id, commit.confirm.clone());
+        panic!("nobody asked for the end of commit {told:?}");
+    }
 
     fn waiting(&self) -> usize {
         self.waiting
@@ -101,7 +106,7 @@ impl Bench {
     }
 
     fn plan(&self, mode: ListMode, paths: Vec<PathRequest>) -> Result<Plan, PlanError> {
-        let request = PlanRequest { mode, updates_only: false, depth: None, paths };
+        let request = PlanRequest { mode, updates_only: false, depth: None, configuration: None, paths };
         Plan::new(&request, &self.resolver(), &PlanRules::default())
     }
 

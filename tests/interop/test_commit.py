@@ -1,4 +1,6 @@
-"""Commits that have to be confirmed, arbitration between masters, and operations that replace everything."""
+"""Commits that have to be confirmed, arbitration between masters, and unions that replace what was there."""
+
+import json
 
 import grpc
 import pytest
@@ -6,9 +8,10 @@ import pytest
 from harness import eventually
 from harness.gnmic import Gnmic
 from harness.gnmic import leaves as gnmic_leaves
-from harness.wire import Connection, assert_refusal, messages, typed
+from harness.wire import Connection, assert_refusal, leaves, messages, subscription, typed
 
 LOCATION = "/configure/system/location"
+ROUTER = "/configure/router[router-name=Base]"
 CHANGE = ("--update-path", LOCATION, "--update-value")
 
 
@@ -105,27 +108,74 @@ def test_case_50_master_arbitration(own, tmp_path):
     gnmic("set", *CHANGE, "without").ok()
 
 
+def test_case_47_a_kill_takes_it_back(own):
+    # EXT-014 EXT-019
+    daemon, gnmic, _ = own
+    gnmic("set", "--commit-id", "c1", "--commit-request", *CHANGE, "confirmed").ok()
+    gnmic("set", "--commit-id", "c1", "--commit-confirm").ok()
+    for end in (daemon.kill, daemon.terminate):
+        gnmic("set", "--commit-id", "c2", "--commit-request", *CHANGE, "waiting").ok()
+        end()
+        daemon.start()
+        assert gnmic("get", "--path", LOCATION).ok().leaves == [(LOCATION, "confirmed")]
+        assert "c2" in daemon.log
+    gnmic("set", *CHANGE, "nothing waits").ok()
+
+
 def test_case_50_union_replace(own, tmp_path):
-    # LIM-012
+    # EXT-035 EXT-036 LIM-012
     _, gnmic, session = own
-    file = tmp_path / "all.json"
-    file.write_text('{"configure": {"system": {"location": "union"}}}')
-    union = ("--union-replace-path", "/", "--union-replace-file", str(file))
-    finished = gnmic("set", *union)
-    if finished.code != 0:
-        finished.refused("Unimplemented", "union_replace")
-        assert session.read(LOCATION) == "before"
-    else:
-        assert session.read(LOCATION) == "union"
-    before = session.read(LOCATION)
+    session.set(update=[("/configure/system/contact", "stays"), (f"{ROUTER}/interface[interface-name=old]", {})])
+    contents = {
+        "/configure/router": [{"router-name": "Base", "interface": [{"interface-name": "new"}]}],
+        "/interfaces/interface[name=sim-1]/config": {"name": "sim-1", "type": "ethernetCsmacd", "mtu": 1400},
+    }
+    flags = []
+    for number, (where, content) in enumerate(contents.items()):
+        file = tmp_path / f"{number}.json"
+        file.write_text(json.dumps(content))
+        flags += ["--union-replace-path", where, "--union-replace-file", str(file)]
+    answer = gnmic("set", *flags).ok().documents[0]
+    assert [each["operation"] for each in answer["results"]] == ["UNION_REPLACE"] * 2
+    assert gnmic("get", "--path", "/configure/router/interface/interface-name", "--values-only").ok().documents == ["new"]
+    assert session.read("/interfaces/interface[name=sim-1]/config/mtu") == 1400
+    assert session.read("/configure/system/contact") == "stays"
     m = messages()
     mixed = m.SetRequest(
-        union_replace=[m.Update(path=m.Path(), val=typed(json_val=file.read_bytes()))],
+        union_replace=[m.Update(path=m.Path(), val=typed(json_val=b"{}"))],
         delete=[m.Path(elem=[m.PathElem(name="configure"), m.PathElem(name="system"), m.PathElem(name="location")])],
     )
     with pytest.raises(grpc.RpcError) as caught:
         session.send_set(mixed)
     code = caught.value.code()
-    assert code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED)
-    assert_refusal(code, caught.value.details(), code, "union_replace")
-    assert session.read(LOCATION) == before
+    assert_refusal(code, caught.value.details(), grpc.StatusCode.INVALID_ARGUMENT, "union_replace")
+    assert session.read(LOCATION) == "before"
+
+
+def test_case_50_command_lines(own):
+    # EXT-037
+    _, gnmic, session = own
+    for flag in ("--update-cli", "--replace-cli"):
+        gnmic("set", flag, "/configure system location x").refused("Unimplemented", "'cli'", "not supported")
+    assert session.read(LOCATION) == "before"
+
+
+def test_configuration_subscription_tells_commits_apart(own):
+    # EXT-030 EXT-031 EXT-032
+    _, gnmic, session = own
+    m = messages()
+    start = m.Extension(config_subscription=m.ConfigSubscription(start=m.ConfigSubscriptionStart()))
+    stream = session.subscribe(subscription("/configure/system", mode="ON_CHANGE"), mode="STREAM", extension=[start])
+    stream.until_sync()
+    gnmic("set", *CHANGE, "plain").ok()
+    gnmic("set", "--commit-id", "c1", "--commit-request", *CHANGE, "waiting").ok()
+    gnmic("set", "--commit-id", "c1", "--commit-cancel").ok()
+    seen = []
+    for value, ident in (("plain", ""), ("waiting", "c1"), ("plain", "c1")):
+        assert leaves(stream.next()) == [(LOCATION, value)]
+        _, response = stream.arrival()
+        (extension,) = response.extension
+        done = extension.config_subscription.sync_done
+        assert done.done and done.commit_confirm_id == ident
+        seen.append(int(done.server_commit_id))
+    assert seen == list(range(seen[0], seen[0] + 3))

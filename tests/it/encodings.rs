@@ -6,10 +6,10 @@ use crate::harness::Harness;
 use crate::request::*;
 
 /// A leaf, its value as JSON for a Set, and as it comes back in JSON, JSON_IETF and PROTO.
-type Row = (&'static str, &'static str, &'static str, &'static str, &'static str);
+pub(crate) type Row = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 /// ENC-022 to ENC-041, ENC-050 to ENC-052, C-37.
-const ROWS: &[Row] = &[
+pub(crate) const ROWS: &[Row] = &[
     ("int8", "-128", "-128", "-128", "int -128"),
     ("int16", "32767", "32767", "32767", "int 32767"),
     ("int32", "-2147483648", "-2147483648", "-2147483648", "int -2147483648"),

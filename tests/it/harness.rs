@@ -22,7 +22,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
 
-use crate::text::{get_text, notification_text};
+use crate::text::{extension_text, get_text, notification_text};
 
 /// How long a test waits for what has to come. Virtual time in tests that start paused.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -249,6 +249,10 @@ impl Subscription {
     /// The next message in short: updates and deletes with their full paths, `sync`, `end`, or the code of an error.
     pub(crate) async fn next(&mut self) -> String {
         match self.response().await {
+            Ok(Some(response)) if !response.extension.is_empty() => {
+                assert!(response.response.is_none(), "an extension beside a response: {response:?}");
+                response.extension.iter().map(extension_text).collect::<Vec<_>>().join("; ")
+            }
             Ok(Some(response)) => match response.response {
                 Some(subscribe_response::Response::Update(notification)) => notification_text(&notification),
                 Some(subscribe_response::Response::SyncResponse(true)) => "sync".to_owned(),

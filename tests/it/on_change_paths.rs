@@ -9,7 +9,7 @@ use std::time::Instant;
 use ganymede::path::{DataPath, RawPath, Resolver, Step, Views};
 use ganymede::platform::{on_change, on_change_paths};
 use ganymede::schema::{Kind, NodeId, Schema, Sources, load};
-use ganymede::store::{Leaf, StateBatch, StateWriter, Store, Tree};
+use ganymede::store::{ConfigChange, Leaf, StateBatch, StateWriter, Store, Tree};
 use ganymede::telemetry::{
     Engine, ListMode, Moment, PathMode, PathRequest, Plan, PlanRequest, PlanRules, Progress, Sink,
 };
@@ -32,6 +32,8 @@ impl Sink for Announced {
     fn sync(&mut self) {}
 
     fn flush(&mut self) {}
+
+    fn commit_done(&mut self, _: &ConfigChange) {}
 
     fn waiting(&self) -> usize {
         0
@@ -57,7 +59,13 @@ impl Bench {
             suppress_redundant: false,
             heartbeat_interval: 0,
         };
-        let request = PlanRequest { mode: ListMode::Stream, updates_only: false, depth: None, paths: vec![everything] };
+        let request = PlanRequest {
+            mode: ListMode::Stream,
+            updates_only: false,
+            depth: None,
+            configuration: None,
+            paths: vec![everything],
+        };
         let resolver = Resolver { schema: &schema, views: Views::ALL, name_wildcards: true };
         let plan = Arc::new(Plan::new(&request, &resolver, &PlanRules::default()).unwrap());
         let capable = Arc::new(on_change(&schema));

@@ -7,7 +7,7 @@ use ganymede::pb::gnmi::{
     Encoding, GetRequest, Path, PathElem, SetRequest, Subscription, SubscriptionList, SubscriptionMode, TypedValue,
     Update, subscription_list,
 };
-use ganymede::pb::gnmi_ext::{Depth, Extension, commit, extension};
+use ganymede::pb::gnmi_ext::{Depth, Extension, commit, config_subscription, extension};
 
 /// A path in `elem` form from `/a/b[key=value]/c`, or `origin:/a/b`.
 pub(crate) fn path(text: &str) -> Path {
@@ -82,6 +82,7 @@ pub(crate) trait Edits {
     fn delete(self, at: &str) -> Self;
     fn replace(self, at: &str, value: Value) -> Self;
     fn update(self, at: &str, value: Value) -> Self;
+    fn union(self, at: &str, value: Value) -> Self;
 }
 
 impl Edits for SetRequest {
@@ -97,6 +98,11 @@ impl Edits for SetRequest {
 
     fn update(mut self, at: &str, value: Value) -> Self {
         self.update.push(assignment(at, value));
+        self
+    }
+
+    fn union(mut self, at: &str, value: Value) -> Self {
+        self.union_replace.push(assignment(at, value));
         self
     }
 }
@@ -195,4 +201,11 @@ pub(crate) fn duration(milliseconds: u32) -> prost_types::Duration {
 pub(crate) fn extended(mut request: SetRequest, extension: Extension) -> SetRequest {
     request.extension.push(extension);
     request
+}
+
+/// The extension `config-subscription`, as a client sends it.
+pub(crate) fn config_subscription() -> Extension {
+    let start = config_subscription::Action::Start(ganymede::pb::gnmi_ext::ConfigSubscriptionStart {});
+    let asked = ganymede::pb::gnmi_ext::ConfigSubscription { action: Some(start) };
+    Extension { ext: Some(extension::Ext::ConfigSubscription(asked)) }
 }

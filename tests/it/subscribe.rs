@@ -259,7 +259,7 @@ async fn never_repeats_a_leaf_in_a_notification() {
     }
 }
 
-/// SUB-043 in part, SUB-044, SUB-045: fields that change nothing here.
+/// SUB-043, SUB-044, SUB-045: fields that change nothing in the answer. A marking beyond the DSCPs is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn accepts_fields_without_effect() {
     let harness = Harness::start().await;
@@ -273,6 +273,8 @@ async fn accepts_fields_without_effect() {
     ] {
         client.check_once(list, &["/test/types/with-default = 7", "sync", "end"]).await;
     }
+    let list = SubscriptionList { qos: Some(QosMarking { marking: 64 }), ..list() };
+    refuse(&client, list, Code::InvalidArgument, &["QoS marking 64"]).await;
 }
 
 /// SUB-032, SUB-033: an RPC that is cancelled and a session that is closed leave nothing behind.

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use ganymede::pb::gnmi::typed_value::Value;
 use ganymede::pb::gnmi::{GetResponse, Notification, Path, SetResponse, TypedValue, update_result};
+use ganymede::pb::gnmi_ext::extension::Ext;
+use ganymede::pb::gnmi_ext::{Extension, config_subscription};
 use tonic::{Code, Status};
 
 /// A path as text: `/a/b[k=v]`, `origin:/a` with an origin, and `~/a/b[k=v]` when it came in the `element` form. The
@@ -36,6 +38,8 @@ pub(crate) fn value_text(value: Option<&TypedValue>) -> String {
         Some(Value::IntVal(number)) => format!("int {number}"),
         Some(Value::UintVal(number)) => format!("uint {number}"),
         Some(Value::BoolVal(value)) => format!("bool {value}"),
+        #[expect(deprecated, reason = "what gNMI 0.7.0 has for decimals")]
+        Some(Value::DecimalVal(decimal)) => format!("decimal {}e-{}", decimal.digits, decimal.precision),
         Some(Value::DoubleVal(number)) => format!("double {number}"),
         Some(Value::BytesVal(bytes)) => format!("bytes {bytes:?}"),
         Some(Value::LeaflistVal(members)) => {
@@ -77,6 +81,14 @@ fn joined(prefix: Option<&Path>, path: &Path) -> Path {
         whole.origin.clone_from(&path.origin);
     }
     whole
+}
+
+/// An extension of a response: only the end of a commit is known.
+pub(crate) fn extension_text(extension: &Extension) -> String {
+    let Some(Ext::ConfigSubscription(said)) = &extension.ext else { panic!("{extension:?}") };
+    let Some(config_subscription::Action::SyncDone(done)) = &said.action else { panic!("{extension:?}") };
+    assert!(done.done, "{done:?}");
+    format!("commit {} confirm {:?} done", done.server_commit_id, done.commit_confirm_id)
 }
 
 /// One line for each notification of a Get.

@@ -5,6 +5,7 @@
 
 mod content;
 mod parse;
+mod union;
 
 use std::fmt;
 
@@ -115,6 +116,12 @@ pub enum SetErrorKind {
         /// The path.
         path: String,
     },
+    /// A union replace beside operations of another kind (EXT-035).
+    #[error("Operation union_replace cannot be mixed with others, and there are {others}")]
+    MixedUnion {
+        /// How many of them.
+        others: usize,
+    },
     /// A form of value or an operation that is not offered (SET-031).
     #[error("{path} - {what} is not supported")]
     Unsupported {
@@ -128,6 +135,7 @@ pub enum SetErrorKind {
 /// Decodes a request into its operations, in the order they have to be made. Whether they can be made is for the store
 /// to say.
 pub fn decode_set(request: &pb::SetRequest, resolver: &Resolver<'_>) -> Result<Vec<SetOperation>, SetError> {
+    union::check_alone(request)?;
     let prefix = request.prefix.as_ref().map(decode_path).transpose();
     let prefix = prefix.map_err(|error| SetError { operation: OperationId::Request, kind: error.into() })?;
     let prefix = prefix.unwrap_or_default();
@@ -140,12 +148,18 @@ pub fn decode_set(request: &pb::SetRequest, resolver: &Resolver<'_>) -> Result<V
         .zip(&request.union_replace)
         .map(|(number, update)| with_update(OperationId::UnionReplace(number), update));
     let all = deletes.chain(replaces).chain(updates).chain(unions);
-    all.map(|(id, path, update)| {
-        let path = path.cloned().unwrap_or_default();
-        let edits = decoding.edits(id, &path, update).map_err(|kind| SetError { operation: id, kind })?;
-        Ok(SetOperation { id, path, edits })
-    })
-    .collect()
+    let operations = all
+        .map(|(id, path, update)| {
+            let path = path.cloned().unwrap_or_default();
+            let edits = decoding.edits(id, &path, update).map_err(|kind| SetError { operation: id, kind })?;
+            Ok(SetOperation { id, path, edits })
+        })
+        .collect::<Result<Vec<_>, _>>();
+    let mut operations = operations?;
+    if !request.union_replace.is_empty() {
+        union::unite(resolver.schema, &mut operations)?;
+    }
+    Ok(operations)
 }
 
 type Given<'a> = (OperationId, Option<&'a pb::Path>, Option<&'a pb::Update>);
@@ -167,14 +181,15 @@ impl Decoding<'_> {
         update: Option<&pb::Update>,
     ) -> Result<Vec<Edit>, SetErrorKind> {
         let raw = self.joining.join(&decode_path(path)?)?;
-        let unsupported = |what: &str| SetErrorKind::Unsupported { path: raw.to_string(), what: what.to_owned() };
         // SET-035; the deprecated field `value` does not count.
         let value = || update.and_then(|update| update.val.as_ref()).ok_or_else(|| no_value(raw.to_string()));
         match id {
             OperationId::Delete(_) => self.delete(&raw),
-            OperationId::Replace(_) if raw.elems.is_empty() => self.replace_root(&raw, value()?),
+            OperationId::Replace(_) | OperationId::UnionReplace(_) if raw.elems.is_empty() => {
+                self.replace_root(&raw, value()?)
+            }
             OperationId::Update(_) if raw.elems.is_empty() => self.update_root(&raw, value()?),
-            OperationId::Replace(_) => {
+            OperationId::Replace(_) | OperationId::UnionReplace(_) => {
                 let (path, content) = self.write(&raw, value()?, true)?;
                 Ok(vec![Edit::Replace(path, content)])
             }
@@ -182,7 +197,7 @@ impl Decoding<'_> {
                 let (path, content) = self.write(&raw, value()?, false)?;
                 Ok(vec![Edit::Update(path, content)])
             }
-            OperationId::UnionReplace(_) | OperationId::Request => Err(unsupported("Operation union_replace")),
+            OperationId::Request => Ok(Vec::new()),
         }
     }
 

@@ -189,9 +189,25 @@ fn refuses_other_forms() {
         let request = pb::SetRequest { replace: vec![update], ..Default::default() };
         assert_eq!(decoded(&kit, &request), [format!("{path} - Field val is missing - replace operation 1")]);
     }
-    let request = pb::SetRequest { union_replace: vec![pb_update("/", json("{}"))], ..Default::default() };
-    let expected = "/ - Operation union_replace is not supported - union-replace operation 1";
-    assert_eq!(decoded(&kit, &request), [expected]);
+    let request = pb::SetRequest { union_replace: vec![pb_update("cli:/", json("{}"))], ..Default::default() };
+    assert!(decoded(&kit, &request)[0].contains("Origin 'cli' is not supported"), "EXT-037");
+}
+
+/// EXT-036: all that is named is emptied before anything is put in, whichever operation it belongs to.
+#[test]
+fn unites_before_it_fills() {
+    let kit = Kit::new();
+    let inner = pb_update("/test/types/text", json(r#""t""#));
+    let outer = pb_update("/test/types", json(r#"{"uint8":1}"#));
+    let lines = |union_replace| decoded(&kit, &pb::SetRequest { union_replace, ..Default::default() });
+    let expected = ["replace /test/types", "replace /test/types/text", "update /test/types"];
+    let found = lines(vec![inner.clone(), outer.clone()]);
+    assert_eq!(found.len(), 3, "{found:?}");
+    for (line, start) in found.iter().zip(expected) {
+        assert!(line.starts_with(start), "{found:?}");
+    }
+    let alone = lines(vec![outer]);
+    assert!(alone.len() == 2 && alone[1].starts_with("update /test/types"), "{alone:?}");
 }
 
 /// SET-032: malformed JSON, with the hint that a bare word wants quotes.

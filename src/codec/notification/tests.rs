@@ -315,7 +315,7 @@ proptest! {
     #[test]
     fn says_exactly_what_went_in(
         items in proptest::collection::vec((item(), 0i64..2, 0u32..2), 0..20),
-        values in proptest::sample::select(vec![LeafForm::Json, LeafForm::JsonIetf, LeafForm::Scalars]),
+        values in proptest::sample::select(vec![LeafForm::Json, LeafForm::JsonIetf, LeafForm::Scalars, LeafForm::ScalarsV070]),
         element in any::<bool>(),
         whole in any::<bool>(),
         max in prop_oneof![Just(MESSAGE_BYTES_MAX), 1usize..400],

@@ -9,10 +9,11 @@ use tonic::Status;
 
 use super::arbitration::{Claim, ClaimError};
 use super::commit::{Action, CommitExtensionError};
-use crate::pb::gnmi_ext::{Extension, extension::Ext};
+use super::history;
+use crate::pb::gnmi_ext::{Extension, config_subscription, extension::Ext};
 use crate::rpc::status;
 
-/// The depth asked for, none for all levels (EXT-003). For Get and Subscribe.
+/// The depth asked for by a Get, none for all levels (EXT-003).
 pub(super) fn depth(extensions: &[Extension]) -> Result<Option<u32>, Status> {
     let mut depth = None;
     for extension in extensions {
@@ -25,6 +26,35 @@ pub(super) fn depth(extensions: &[Extension]) -> Result<Option<u32>, Status> {
         }
     }
     Ok(depth)
+}
+
+/// What the extensions of a Subscribe ask for.
+#[derive(Debug, Default)]
+pub(super) struct OfSubscribe {
+    /// Levels below each path, none for all of them.
+    pub(super) depth: Option<u32>,
+    /// Configuration alone, commit by commit (EXT-030).
+    pub(super) configuration: bool,
+}
+
+/// Reads the extensions of a Subscribe with this list mode.
+pub(super) fn of_subscribe(extensions: &[Extension], mode: i32) -> Result<OfSubscribe, Status> {
+    let mut found = OfSubscribe::default();
+    for extension in extensions {
+        match &extension.ext {
+            Some(Ext::Depth(asked)) => found.depth = Some(asked.level).filter(|&level| level > 0),
+            Some(Ext::History(asked)) => return Err(history::refusal(asked, mode)),
+            Some(Ext::ConfigSubscription(asked)) => match asked.action {
+                Some(config_subscription::Action::Start(_)) => found.configuration = true,
+                Some(config_subscription::Action::SyncDone(_)) | None => {
+                    return Err(status::config_subscription_without_start());
+                }
+            },
+            // Commit and arbitration speak of Set only.
+            Some(Ext::RegisteredExt(_) | Ext::MasterArbitration(_) | Ext::Commit(_)) | None => {}
+        }
+    }
+    Ok(found)
 }
 
 /// What the extensions of a Set ask for.

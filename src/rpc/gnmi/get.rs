@@ -9,7 +9,7 @@ use super::visible::Reader;
 use super::{Gnmi, extensions, schemas};
 use crate::admission::Caller;
 use crate::codec::{
-    Filter, LeafForm, PathForm, Shape, ValueForm, Wire, encode_path, typed_value, write_branch, write_root,
+    Encoding, Filter, LeafForm, PathForm, Shape, ValueForm, Wire, encode_path, typed_value, write_branch, write_root,
 };
 use crate::path::{Pattern, RawPath, Resolver, SCHEMAS_ORIGIN, Step};
 use crate::pb::gnmi as pb;
@@ -31,9 +31,9 @@ impl Gnmi {
         }
         let Paths { absolute, form, target } = paths?;
         let depth = extensions::depth(&request.extension)?;
-        let values = self.values(request.encoding)?;
-        let filter = filter(request.r#type)?;
         let commit = self.parts.store.newest();
+        let values = self.values(request.encoding, &commit.tree)?;
+        let filter = filter(request.r#type)?;
         let resolver = self.resolver(&commit.tree);
         let mut reply = Reply {
             wire: &self.parts.wire,
@@ -53,7 +53,9 @@ impl Gnmi {
         let mut notification = Vec::with_capacity(absolute.len());
         for raw in &absolute {
             let update = match raw.origin.as_deref() {
-                Some(SCHEMAS_ORIGIN) => vec![schemas::update(raw, values, form)?],
+                Some(SCHEMAS_ORIGIN) if profile.encodings.contains(&Encoding::Bytes) => {
+                    vec![schemas::update(raw, values, form)?]
+                }
                 _ => reply.path(&resolver, raw)?,
             };
             notification.push(pb::Notification { timestamp, prefix: prefix.clone(), update, ..Default::default() });
@@ -96,7 +98,7 @@ impl Reply<'_> {
         let view = self.reader.view(self.schema, self.tree, &patterns)?;
         let tree = view.as_ref().unwrap_or(self.tree);
         match self.values {
-            ValueForm::Leaf(form @ LeafForm::Scalars) => {
+            ValueForm::Leaf(form @ (LeafForm::Scalars | LeafForm::ScalarsV070)) => {
                 patterns.iter().try_for_each(|pattern| self.leaves(tree, pattern, form))?;
             }
             ValueForm::Leaf(form @ (LeafForm::Json | LeafForm::JsonIetf)) => {

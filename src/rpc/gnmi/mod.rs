@@ -5,7 +5,9 @@ mod capabilities;
 mod commit;
 mod extensions;
 mod get;
+mod history;
 mod knobs;
+mod models;
 mod older;
 mod request;
 mod schemas;
@@ -22,6 +24,7 @@ use tonic::{Request, Response, Status, Streaming};
 pub use arbitration::{ArbitrationError, ClaimError};
 pub use commit::CommitExtensionError;
 pub use extensions::SetExtensionError;
+pub use history::HistoryError;
 pub use knobs::Knobs;
 use older::Older;
 
@@ -36,6 +39,7 @@ use crate::pb::gnmi as pb;
 use crate::profile::Profile;
 use crate::schema::NodeSet;
 use crate::store::{ConfigWriter, Store, Tree};
+use crate::telemetry::configuration;
 use crate::time::Clock;
 
 /// The service. One value for the process, cloned by reference.
@@ -44,6 +48,8 @@ pub struct Gnmi {
     parts: Arc<Parts>,
     /// Who may write, where several controllers arbitrate.
     elections: Arc<Elections>,
+    /// The nodes that are configuration.
+    configuration: Arc<NodeSet>,
 }
 
 /// What the service is put together from.
@@ -98,7 +104,8 @@ impl Gnmi {
     /// The service from its parts.
     pub fn new(parts: Parts) -> Self {
         let elections = Arc::new(Elections::new(parts.limits.arbitration_roles));
-        Self { parts: Arc::new(parts), elections }
+        let configuration = Arc::new(configuration(parts.store.schema()));
+        Self { parts: Arc::new(parts), elections, configuration }
     }
 
     fn resolver(&self, tree: &Tree) -> Resolver<'_> {
@@ -127,10 +134,11 @@ impl Gnmi {
         request
     }
 
-    /// What values look like in the answer to a request that asks for this encoding.
-    fn values(&self, encoding: i32) -> Result<ValueForm, Status> {
+    /// What values look like in the answer to a request that asks for this encoding now (ENC-006).
+    fn values(&self, encoding: i32, tree: &Tree) -> Result<ValueForm, Status> {
         let encoding = Encoding::from_pb(encoding, self.parts.profile.encodings);
-        encoding.map(Encoding::form).map_err(|error| super::status::encoding(&error))
+        let version = self.parts.knobs.proto_version(tree);
+        encoding.map(|encoding| encoding.form(version)).map_err(|error| super::status::encoding(&error))
     }
 
     /// Refuses every RPC while gNMI is administratively down (C-53).

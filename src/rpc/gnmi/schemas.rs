@@ -31,7 +31,9 @@ pub(super) fn update(raw: &RawPath, values: ValueForm, form: PathForm) -> Result
     let json = TYPEMAP_JSON.as_bytes().into();
     let value = match values {
         ValueForm::Leaf(LeafForm::Json) => Typed::JsonVal(json),
-        ValueForm::Leaf(LeafForm::JsonIetf | LeafForm::Scalars) | ValueForm::Root => Typed::JsonIetfVal(json),
+        ValueForm::Leaf(LeafForm::JsonIetf | LeafForm::Scalars | LeafForm::ScalarsV070) | ValueForm::Root => {
+            Typed::JsonIetfVal(json)
+        }
     };
     let mut path = pb::Path { origin: SCHEMAS_ORIGIN.to_owned(), ..pb::Path::default() };
     match form {

@@ -11,9 +11,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Request, Status, Streaming};
 
+use super::extensions::OfSubscribe;
 use super::request::{Paths, summary};
 use super::{Gnmi, extensions};
-use crate::admission::Caller;
+use crate::admission::{Caller, DSCP_MAX, Subscribing};
 use crate::codec::{Encoded, Encoder, Encoding, Grouping};
 use crate::feed::{Description, Feed, PathDescription};
 use crate::path::RawPath;
@@ -39,13 +40,15 @@ impl Gnmi {
         if let Some(caller) = &caller {
             caller.about(about(&list));
         }
-        let depth = extensions::depth(&first.extension)?;
-        let (plan, encoder) = self.plan(&list, depth)?;
+        let asked = extensions::of_subscribe(&first.extension, list.mode)?;
+        let dscp = dscp(&list)?;
+        let (plan, encoder) = self.plan(&list, &asked)?;
         let parts = &self.parts;
         let paths = self.paths_permit(plan.paths.len())?;
         let mode = plan.mode;
         let registered = parts.subscriptions.register(self.description(&list, &plan, caller.as_deref()));
         let viewer = caller.as_ref().map(|caller| self.viewer(caller));
+        let subscribing = caller.as_ref().map(|caller| caller.session.subscribing(dscp));
         let interruptions = Interruptions {
             shutdown: Box::pin(parts.shutdown.clone().cancelled_owned()),
             user_changed: caller.map(|caller| Box::pin(caller.user_changed().cancelled_owned())),
@@ -59,7 +62,16 @@ impl Gnmi {
             None => feed,
         };
         let inbound = Some(inbound);
-        Ok(Subscription { feed, inbound, mode, interruptions, unheard: 0, ended: false, _paths: paths })
+        Ok(Subscription {
+            feed,
+            inbound,
+            mode,
+            interruptions,
+            unheard: 0,
+            ended: false,
+            _paths: paths,
+            _subscribing: subscribing,
+        })
     }
 
     /// What state says about the subscription (SUB-053).
@@ -80,6 +92,7 @@ impl Gnmi {
             mode: plan.mode,
             encoding: Encoding::from_pb(list.encoding, parts.profile.encodings).unwrap_or(Encoding::Json),
             bundling: parts.knobs.bundling(&parts.store.newest().tree).filter(|_| bundles),
+            configuration: plan.configuration.is_some(),
             since: parts.clock.now(),
             paths: plan.paths.iter().map(path).collect(),
         }
@@ -95,9 +108,10 @@ impl Gnmi {
             .ok_or_else(|| status::too_many_paths(asked, limit.saturating_sub(free), limit))
     }
 
-    fn plan(&self, list: &pb::SubscriptionList, depth: Option<u32>) -> Result<(Plan, Encoder), Status> {
+    fn plan(&self, list: &pb::SubscriptionList, extensions: &OfSubscribe) -> Result<(Plan, Encoder), Status> {
         let profile = &self.parts.profile;
-        let values = self.values(list.encoding)?;
+        let tree = &self.parts.store.newest().tree;
+        let values = self.values(list.encoding, tree)?;
         let mode = match pb::subscription_list::Mode::try_from(list.mode) {
             Ok(pb::subscription_list::Mode::Stream) => ListMode::Stream,
             Ok(pb::subscription_list::Mode::Once) => ListMode::Once,
@@ -116,11 +130,16 @@ impl Gnmi {
         let request = PlanRequest {
             mode,
             updates_only: list.updates_only,
-            depth,
+            depth: extensions.depth,
+            configuration: extensions.configuration.then(|| self.configuration.clone()),
             paths: each.map(|(asked, path)| path_request(asked, path, mode)).collect::<Result<_, Status>>()?,
         };
-        let tree = &self.parts.store.newest().tree;
         let plan = Plan::new(&request, &self.resolver(tree), &profile.rules);
+        let only = self.within_models(&list.use_models, tree)?;
+        let plan = plan.and_then(|plan| match only {
+            Some(only) => plan.within(only, self.parts.store.schema()),
+            None => Ok(plan),
+        });
         let plan = plan.map_err(|error| status::plan(&error))?;
         let grouping = match mode {
             ListMode::Once => Grouping::Whole { prefix: plan.common_branch(self.parts.store.schema()) },
@@ -131,6 +150,13 @@ impl Gnmi {
         let encoder = Encoder::new(wire, values, paths.form, target, grouping, message_bytes_max);
         Ok((plan, if profile.newer_fields { encoder } else { encoder.without_duplicates() }))
     }
+}
+
+/// The DSCP that a list asks for (SUB-043).
+fn dscp(list: &pb::SubscriptionList) -> Result<Option<u8>, Status> {
+    let Some(pb::QosMarking { marking }) = list.qos else { return Ok(None) };
+    let dscp = u8::try_from(marking).ok().filter(|&dscp| dscp <= DSCP_MAX);
+    dscp.map(Some).ok_or_else(|| status::marking(marking, DSCP_MAX))
 }
 
 /// The paths, for the security log.
@@ -168,6 +194,8 @@ pub struct Subscription {
     unheard: u32,
     ended: bool,
     _paths: OwnedSemaphorePermit,
+    /// The DSCP of the connection is that of the first of these (SUB-043).
+    _subscribing: Option<Subscribing>,
 }
 
 /// Messages after which a subscription listens even though it has more to say: locks are not for every message.

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Selections to look at differences through.
-const PATTERNS: &[&str] = &[
+pub(super) const PATTERNS: &[&str] = &[
     "/",
     "/system",
     "/system/clock/zone",
@@ -87,7 +87,7 @@ pub(super) fn batch(readings: &[Reading]) -> StateBatch {
 }
 
 /// A difference as something that can be compared and sorted.
-fn told(at: &[crate::path::Step], difference: Difference<'_>) -> (DataPath, String) {
+pub(super) fn told(at: &[crate::path::Step], difference: Difference<'_>) -> (DataPath, String) {
     match difference {
         Difference::Leaf { node, new, old } => (DataPath::new(at).child(node, None), format!("{new:?} {old:?}")),
         other => (DataPath::new(at), format!("{other:?}")),

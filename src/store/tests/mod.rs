@@ -3,6 +3,7 @@
 mod confirm;
 mod laws;
 pub(super) mod model;
+mod recent;
 
 use std::collections::BTreeMap;
 use std::path::Path;
