@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the interop suite against the daemon named by GANYMEDE: interop.sh [pytest arguments].
 #
-# Needs gnmic, Telegraf and Python. What cannot be had is named, its cases are left out, and with CI=true that is a failure.
+# Needs gnmic, Telegraf and Python. What cannot be had is named, its cases are left out, and with CI=true that is a
+# failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

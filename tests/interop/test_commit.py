@@ -26,7 +26,7 @@ def own(new_daemon):
 
 
 def test_case_47_taken_back_when_nobody_confirms(own):
-    # EXT-009 EXT-011
+    # EXT-009 EXT-011 OCH-018
     daemon, gnmic, session = own
     with gnmic.stream("sub", "--path", LOCATION, "--stream-mode", "on-change") as watch:
         watch.synced()
@@ -43,7 +43,7 @@ def test_case_47_taken_back_when_nobody_confirms(own):
 
 
 def test_case_48_confirm_cancel_and_what_else(own):
-    # EXT-010 EXT-012 EXT-013 EXT-014 EXT-015 EXT-016 EXT-018
+    # EXT-012 EXT-013 EXT-014 EXT-015 EXT-016
     _, gnmic, session = own
 
     def commit(ident, *flags):
@@ -71,7 +71,7 @@ def test_case_48_confirm_cancel_and_what_else(own):
 
 
 def test_case_49_no_duration_is_ten_minutes(own):
-    # EXT-009 EXT-013
+    # EXT-009
     _, gnmic, session = own
     gnmic("set", "--commit-id", "c1", "--commit-request", *CHANGE, "after").ok()
     said = gnmic("set", *CHANGE, "plain").refused("FailedPrecondition", "c1")

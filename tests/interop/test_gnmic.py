@@ -155,12 +155,6 @@ def test_get_with_models(gnmic):
     assert json.loads(said.out) == ["ganymede-lab"]
 
 
-def test_set_by_cli_text_is_refused(gnmic, client):
-    client.set(update=[(LOCATION, "before")])
-    gnmic("set", "--update-cli", "/configure system location cli").refused("InvalidArgument", "cli")
-    assert client.read(LOCATION) == "before"
-
-
 def test_latency_is_of_this_moment(gnmic):
     # SUB-025
     (update, _) = gnmic(

@@ -1,6 +1,7 @@
 """The daemon as a process: what survives kill -9, how SIGTERM ends streams, and how it refuses a wrong file."""
 
 import re
+import signal
 import subprocess
 import time
 
@@ -68,6 +69,18 @@ def test_subscriptions_do_not_outlive_the_process(new_daemon):
     daemon.start()
     with Connection(daemon.address) as session:
         assert leaves(*session.get("/configure/system/name").notification)
+
+
+def test_a_reload_of_the_file_is_announced(new_daemon):
+    # OCH-018
+    daemon = new_daemon()
+    name = "/configure/system/name"
+    with Connection(daemon.address) as session:
+        stream = session.subscribe(subscription(name, mode="ON_CHANGE"), mode="STREAM")
+        assert leaves(*stream.until_sync()) == [(name, "ganymede-lab")]
+        daemon.config.write_text(daemon.config.read_text().replace("ganymede-lab", "reloaded"))
+        daemon.process.send_signal(signal.SIGHUP)
+        assert leaves(stream.next()) == [(name, "reloaded")]
 
 
 def check(directory, text, *flags):

@@ -205,7 +205,7 @@ async fn notifications(client: &Client, list: SubscriptionList) -> Vec<Notificat
     }
 }
 
-/// SUB-012, SUB-013, SUB-025 to SUB-028, SUB-030, SUB-040, SUB-049: each leaf below the path once, with its default,
+/// SUB-012, SUB-013, SUB-025 to SUB-028, SUB-030, SUB-040, SUB-049, SUB-050: each leaf below the path once, with its default,
 /// its time and a full path made of the container as prefix and the leaf.
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_single_leaves() {
