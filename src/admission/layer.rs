@@ -23,7 +23,7 @@ use super::refusal::Refusal;
 use super::rpc::Rpc;
 use super::session::{Session, Sessions};
 use crate::aaa::local::User;
-use crate::aaa::{Authenticator, Credentials, Fingerprint};
+use crate::aaa::{Authenticator, Credentials, Fingerprint, Outcome};
 use crate::log::{Event, SecurityLog, Verdict};
 use crate::store::Store;
 use crate::time::Clock;
@@ -139,14 +139,21 @@ impl Parts {
             return Ok(Login { rights: known.rights.clone(), user_changed: session.user_changed() });
         }
         let user = self.authenticator.user(&newest.tree, &credentials.user);
-        let good = self.authenticator.check(&newest.tree, credentials).await;
+        let now = tokio::time::Instant::now().into_std();
+        let outcome = self.authenticator.check(&newest.tree, credentials, now).await;
         let mut line = self.line("authentication", session, path, &credentials.user);
         let rights = match user {
-            Some(user) if good && user.grpc_access => Arc::new(user),
+            Some(user) if outcome == Outcome::Accepted && user.grpc_access => Arc::new(user),
             // The session stays with the user it had, and so do its subscriptions (AUTH-020, AUTH-022).
             _ => {
-                let refusal = if good { no_access() } else { Refusal::Rejected };
-                line.reason = refusal.to_string();
+                let (refusal, note) = match outcome {
+                    Outcome::Accepted => (no_access(), ""),
+                    Outcome::Rejected => (Refusal::Rejected, ""),
+                    // The client is not told: it would learn that there is such a user (AUTH-005).
+                    Outcome::LocksOut => (Refusal::Rejected, ", too many failures lock the user out"),
+                    Outcome::LockedOut => (Refusal::Rejected, ", the user is locked out"),
+                };
+                line.reason = format!("{refusal}{note}");
                 self.log.write(line);
                 return Err(refusal);
             }

@@ -112,3 +112,29 @@ async fn tls_comes_first_then_credentials_then_rights() {
     let lines = door.log_lines(|line| line["event"] == "rpc", 4).await;
     assert_eq!(lines.len(), 4, "{lines:?}");
 }
+
+/// AUTH-037, AUTH-005: too many failures lock a user out, who reads what a stranger reads; sessions that are in go on, and
+/// the log tells.
+#[tokio::test]
+async fn failures_lock_a_user_out() {
+    let mut door = Door::open(Limits::default());
+    let mut inside = door.connect().await;
+    inside.get("admin", "admin-secret").await.unwrap();
+    let mut guesser = door.connect().await;
+    for password in ["one", "two", "three", "admin-secret"] {
+        let refused = guesser.get("admin", password).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unauthenticated);
+        let stranger = guesser.get("stranger", password).await.unwrap_err();
+        assert_eq!(refused.message(), stranger.message());
+    }
+    inside.get("admin", "admin-secret").await.unwrap();
+    door.connect().await.get("ro", "ro-secret").await.unwrap();
+    door.configure("[configure.system.security.user-params.attempts]\nlockout = 0");
+    guesser.get("admin", "admin-secret").await.unwrap();
+    let lines = door.log_lines(|line| line["event"] == "authentication" && line["user"] == "admin", 6).await;
+    let reasons: Vec<_> = lines.iter().map(|line| line["reason"].as_str().unwrap_or_default()).collect();
+    let wrong = "Authentication failed - unknown user or wrong password";
+    let (last, out) =
+        (format!("{wrong}, too many failures lock the user out"), format!("{wrong}, the user is locked out"));
+    assert_eq!(reasons, ["", wrong, wrong, &last, &out, ""]);
+}
