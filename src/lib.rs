@@ -7,7 +7,8 @@
 //!
 //! - words: [`time`], [`value`], [`schema`] (YANG, compiled), [`path`]
 //! - state: [`store`] (the tree, commits, constraints, the journal)
-//! - behaviour: [`telemetry`] (subscriptions), [`aaa`] (users and profiles), [`platform`] (the element itself)
+//! - behaviour: [`telemetry`] (subscriptions), [`aaa`] (users and profiles), [`platform`] (the element itself), [`pki`]
+//!   (certificates and TLS profiles)
 //! - rim: [`pb`] (wire messages), [`codec`] (between wire and words), [`feed`] (a subscription as a stream), [`net`]
 //!   (listener, TLS), [`admission`] (sessions, channels, who may do what), [`monitor`] (state about the daemon itself)
 //! - services: [`rpc`]
@@ -23,6 +24,7 @@ pub mod schema;
 pub mod store;
 
 pub mod aaa;
+pub mod pki;
 pub mod platform;
 pub mod telemetry;
 

@@ -42,6 +42,10 @@ pub struct Profile {
     pub bundling: bool,
     /// What a Get says of a place without data.
     pub get_missing: GetMissing,
+    /// Whether the server is on port 57400 and nowhere else (C-01, TLS-007).
+    pub port_fixed: bool,
+    /// Whether `allow-unsecure-connection` has an effect (C-02, TLS-015).
+    pub plaintext: bool,
     /// Whether a subscription keeps to the models it names in `use_models` (C-15).
     pub honor_use_models: bool,
 }
@@ -71,6 +75,8 @@ impl Profile {
         newer_fields: true,
         bundling: true,
         get_missing: GetMissing::NotFound,
+        port_fixed: false,
+        plaintext: true,
         honor_use_models: false,
     };
 
@@ -91,6 +97,7 @@ impl Profile {
         naming: Naming::Former,
         newer_fields: false,
         bundling: false,
+        port_fixed: true,
         ..Self::LATEST
     };
 
@@ -102,6 +109,7 @@ impl Profile {
         list_modes: &[ListMode::Stream],
         rules: PlanRules { on_change: false, target_defined_samples: true, ..Self::R16.rules },
         path_form: Some(PathForm::Element),
+        plaintext: false,
         ..Self::R16
     };
 

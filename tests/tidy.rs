@@ -20,13 +20,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry", &["time", "value", "schema", "path", "store"]),
     ("aaa", &["time", "value", "schema", "path", "store"]),
     ("platform", &["time", "value", "schema", "path", "store"]),
+    ("pki", &["time", "value", "schema", "path", "store"]),
     // Rim.
     ("pb", &["codec"]),
     ("codec", &["time", "value", "schema", "path", "store", "telemetry", "pb"]),
     ("feed", &["time", "value", "schema", "path", "store", "telemetry", "codec"]),
     ("monitor", &["time", "value", "schema", "path", "store", "telemetry", "platform", "codec", "feed", "admission"]),
     // Its tests open sessions, which write to the security log.
-    ("net", &["time", "admission", "log"]),
+    ("net", &["time", "pki", "admission", "log"]),
     ("admission", &["time", "value", "schema", "path", "store", "aaa", "log"]),
     // Services.
     ("profile", &["schema", "telemetry", "codec"]),
@@ -59,6 +60,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "path",
             "store",
             "platform",
+            "pki",
             "net",
             "admission",
             "log",
@@ -79,6 +81,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "telemetry",
             "aaa",
             "platform",
+            "pki",
             "pb",
             "codec",
             "feed",

@@ -4,11 +4,13 @@
 //! edit before it is committed. Checking a password takes the same work whether or not the user exists (AUTH-005).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
 
+use super::attempts::AttemptLimits;
 use super::profile::Profile;
 use super::profiles::Profiles;
 use super::rights::Rights;
@@ -77,6 +79,8 @@ pub struct Users {
     console: NodeId,
     member: NodeId,
     li: Option<NodeId>,
+    /// Leaves `count`, `time` and `lockout`.
+    attempts: Option<[DataPath; 3]>,
     profiles: Arc<Profiles>,
 }
 
@@ -110,8 +114,20 @@ impl Users {
             console: below_user("console")?,
             member: below_user("console/member")?,
             li: below_user("access/li").ok(),
+            attempts: attempts(schema),
             profiles: Arc::new(profiles),
         })
+    }
+
+    /// What is made of failed logins; none where the models have no such leaves.
+    pub(super) fn attempt_limits(&self, tree: &Tree) -> Option<AttemptLimits> {
+        let number = |place: &DataPath| match tree.leaf(place.steps())?.value {
+            Value::Uint(number) => Some(number),
+            _ => None,
+        };
+        let [count, time, lockout] = self.attempts.as_ref()?;
+        let minutes = |place| number(place).map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
+        Some(AttemptLimits { count: number(count)? as usize, window: minutes(time)?, lockout: minutes(lockout)? })
     }
 
     /// What is closed to everybody without the right to lawful intercept.
@@ -149,6 +165,14 @@ pub(super) fn key(name: &str) -> ListKey {
 
 pub(super) fn node(schema: &Schema, path: &str) -> Option<NodeId> {
     path.split('/').skip(1).try_fold(None, |at, name| schema.child(at, None, name).map(Some)).flatten()
+}
+
+fn attempts(schema: &Schema) -> Option<[DataPath; 3]> {
+    let leaf = |name: &str| {
+        let line = schema.lineage(node(schema, &format!("/configure/system/security/user-params/attempts/{name}"))?);
+        Some(DataPath::new(line.into_iter().map(|node| Step { node, key: None }).collect::<Vec<_>>()))
+    };
+    Some([leaf("count")?, leaf("time")?, leaf("lockout")?])
 }
 
 pub(super) fn containers_above(schema: &Schema, list: NodeId) -> DataPath {

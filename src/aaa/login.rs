@@ -6,11 +6,13 @@
 //! configured order.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use argon2::password_hash::try_generate_salt;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
+use super::attempts::{Attempts, Outcome};
 use super::local::{self, HashError, User, Users};
 use crate::store::Tree;
 
@@ -34,6 +36,7 @@ pub struct Authenticator {
     /// Key of the fingerprints, new with each process.
     key: [u8; 32],
     checks: Semaphore,
+    attempts: Attempts,
 }
 
 impl Authenticator {
@@ -48,7 +51,7 @@ impl Authenticator {
             half.copy_from_slice(&try_generate_salt().map_err(|error| HashError(error.to_string()))?);
         }
         let decoy = local::hash_password(&key)?.into();
-        Ok(Self { users, decoy, key, checks: Semaphore::new(password_checks) })
+        Ok(Self { users, decoy, key, checks: Semaphore::new(password_checks), attempts: Attempts::default() })
     }
 
     /// The user of this name as a commit has it.
@@ -56,8 +59,9 @@ impl Authenticator {
         self.users.lookup(tree, name)
     }
 
-    /// Whether the credentials are those of a user in this commit.
-    pub async fn check(&self, tree: &Tree, credentials: &Credentials) -> bool {
+    /// Whether the credentials are those of a user in this commit. A user who is locked out waits as long for the answer as
+    /// any other, and reads the same (AUTH-005, AUTH-037).
+    pub async fn check(&self, tree: &Tree, credentials: &Credentials, now: Instant) -> Outcome {
         let user = self.users.lookup(tree, &credentials.user);
         let known = user.is_some();
         let hash = user.map_or_else(|| self.decoy.clone(), |user| user.hash);
@@ -65,7 +69,10 @@ impl Authenticator {
         // The semaphore is never closed, so there is always a permit to wait for.
         let _turn = self.checks.acquire().await;
         let matches = tokio::task::spawn_blocking(move || local::verify(&hash, &password)).await;
-        known && matches.unwrap_or(false)
+        if !known {
+            return Outcome::Rejected;
+        }
+        self.attempts.judge(&credentials.user, matches.unwrap_or(false), self.users.attempt_limits(tree), now)
     }
 
     /// The fingerprint of credentials.

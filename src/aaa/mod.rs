@@ -3,6 +3,7 @@
 //! Invariant: users are read from a commit's tree, so that a change of configuration takes effect with the commit that
 //! makes it; nothing here keeps a user, a password or a verdict.
 
+mod attempts;
 mod entry;
 mod guard;
 pub mod local;
@@ -15,6 +16,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use attempts::Outcome;
 pub use guard::SetGuard;
 pub use local::{HashError, NoSuchNode, Users, seal};
 pub use login::{Authenticator, Credentials, Fingerprint};

@@ -3,6 +3,7 @@
 //! Invariant: a [`Channel`] is held from admission until the last frame of the answer has been handed to HTTP/2, or the
 //! RPC is gone; what is counted is what exists.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -10,12 +11,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use super::closing::Closing;
 use super::session::Session;
 use crate::time::Timestamp;
 
@@ -145,18 +149,71 @@ impl ChannelState {
     }
 }
 
+/// Frames after which a stream asks whether its server has ended even though it has more to say: locks are not for
+/// every frame.
+const UNASKED_MAX: u32 = 64;
+
 /// The body of an answer, with the channel it keeps busy.
 #[derive(Debug)]
 pub(super) struct ChannelBody {
     inner: Body,
     channel: Option<Channel>,
+    /// What ends a stream that would go on otherwise; none for an answer that ends by itself.
+    end: Option<End>,
+}
+
+#[derive(Debug)]
+struct End {
+    closing: Closing,
+    closed: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Frames since it was last asked.
+    unasked: u32,
 }
 
 impl ChannelBody {
-    pub(super) fn new(inner: Body, channel: Channel) -> Self {
+    pub(super) fn new(inner: Body, channel: Channel, closing: Option<&Closing>) -> Self {
         // HTTP/2 never polls a body that has ended already.
         let channel = Some(channel).filter(|_| !inner.is_end_stream());
-        Self { inner, channel }
+        let end =
+            closing.map(|closing| End { closing: closing.clone(), closed: Box::pin(closing.closed()), unasked: 0 });
+        Self { inner, channel, end }
+    }
+
+    /// The status of a stream whose server has ended meanwhile.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        let Some(end) = &mut self.end else { return Poll::Pending };
+        end.unasked = 0;
+        match end.closed.as_mut().poll(cx) {
+            Poll::Ready(()) => end.closing.refusal().map_or(Poll::Pending, |refusal| Poll::Ready(refusal.status())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_inner(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.end.as_ref().is_some_and(|end| end.unasked >= UNASKED_MAX)
+            && let Poll::Ready(status) = self.poll_end(cx)
+        {
+            return self.cut(&status);
+        }
+        match Pin::new(&mut self.inner).poll_frame(cx) {
+            Poll::Pending => match self.poll_end(cx) {
+                Poll::Ready(status) => self.cut(&status),
+                Poll::Pending => Poll::Pending,
+            },
+            ready => {
+                if let Some(end) = &mut self.end {
+                    end.unasked += 1;
+                }
+                ready
+            }
+        }
+    }
+
+    /// Ends the stream here.
+    fn cut(&mut self, status: &Status) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        (self.inner, self.end) = (Body::empty(), None);
+        let mut trailers = HeaderMap::new();
+        Poll::Ready(Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
     }
 }
 
@@ -168,7 +225,7 @@ impl http_body::Body for ChannelBody {
         if let Some(channel) = &self.channel {
             channel.state.asked();
         }
-        let frame = Pin::new(&mut self.inner).poll_frame(cx);
+        let frame = self.poll_inner(cx);
         match &frame {
             Poll::Pending => {}
             Poll::Ready(Some(Ok(frame))) if frame.is_data() => {

@@ -17,12 +17,13 @@ use tower_service::Service;
 
 use super::caller::{Caller, Login};
 use super::channel::{Channel, ChannelBody, Channels, RpcFacts};
+use super::closing::Closing;
 use super::credentials;
 use super::refusal::Refusal;
 use super::rpc::Rpc;
 use super::session::{Session, Sessions};
 use crate::aaa::local::User;
-use crate::aaa::{Authenticator, Credentials, Fingerprint};
+use crate::aaa::{Authenticator, Credentials, Fingerprint, Outcome};
 use crate::log::{Event, SecurityLog, Verdict};
 use crate::store::Store;
 use crate::time::Clock;
@@ -31,6 +32,7 @@ use crate::time::Clock;
 #[derive(Clone, Debug)]
 pub struct Admission {
     parts: Arc<Parts>,
+    closing: Closing,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,13 @@ impl Admission {
         clock: Clock,
     ) -> Self {
         let channels = Channels::new(sessions.limits().channels);
-        Self { parts: Arc::new(Parts { sessions, channels, store, authenticator, log, clock }) }
+        let parts = Arc::new(Parts { sessions, channels, store, authenticator, log, clock });
+        Self { parts, closing: Closing::default() }
+    }
+
+    /// The same, for a server that ends by `closing`.
+    pub fn until(&self, closing: &Closing) -> Self {
+        Self { parts: self.parts.clone(), closing: closing.clone() }
     }
 }
 
@@ -131,14 +139,21 @@ impl Parts {
             return Ok(Login { rights: known.rights.clone(), user_changed: session.user_changed() });
         }
         let user = self.authenticator.user(&newest.tree, &credentials.user);
-        let good = self.authenticator.check(&newest.tree, credentials).await;
+        let now = tokio::time::Instant::now().into_std();
+        let outcome = self.authenticator.check(&newest.tree, credentials, now).await;
         let mut line = self.line("authentication", session, path, &credentials.user);
         let rights = match user {
-            Some(user) if good && user.grpc_access => Arc::new(user),
+            Some(user) if outcome == Outcome::Accepted && user.grpc_access => Arc::new(user),
             // The session stays with the user it had, and so do its subscriptions (AUTH-020, AUTH-022).
             _ => {
-                let refusal = if good { no_access() } else { Refusal::Rejected };
-                line.reason = refusal.to_string();
+                let (refusal, note) = match outcome {
+                    Outcome::Accepted => (no_access(), ""),
+                    Outcome::Rejected => (Refusal::Rejected, ""),
+                    // The client is not told: it would learn that there is such a user (AUTH-005).
+                    Outcome::LocksOut => (Refusal::Rejected, ", too many failures lock the user out"),
+                    Outcome::LockedOut => (Refusal::Rejected, ", the user is locked out"),
+                };
+                line.reason = format!("{refusal}{note}");
                 self.log.write(line);
                 return Err(refusal);
             }
@@ -170,7 +185,7 @@ impl<S> Layer<S> for Admission {
     type Service = Admitting<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Admitting { inner, parts: self.parts.clone() }
+        Admitting { inner, parts: self.parts.clone(), closing: self.closing.clone() }
     }
 }
 
@@ -179,6 +194,7 @@ impl<S> Layer<S> for Admission {
 pub struct Admitting<S> {
     inner: S,
     parts: Arc<Parts>,
+    closing: Closing,
 }
 
 type Answer<E> = Pin<Box<dyn Future<Output = Result<Response<Body>, E>> + Send>>;
@@ -201,13 +217,14 @@ where
         // The service that was polled ready is the one to call; its clone waits for the next request.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
-        let parts = self.parts.clone();
+        let (parts, closing) = (self.parts.clone(), self.closing.clone());
         Box::pin(async move {
             // The body of a request cannot be shared between threads, so it is set aside while the rest is looked at.
             let (mut head, body) = request.into_parts();
-            let admitted = match head.extensions.get::<Arc<Session>>() {
-                None => Err(Refusal::NoSession),
-                Some(session) => parts.admit(session, head.uri.path(), &head.headers).await,
+            let admitted = match (closing.refusal(), head.extensions.get::<Arc<Session>>()) {
+                (Some(refusal), _) => Err(refusal),
+                (None, None) => Err(Refusal::NoSession),
+                (None, Some(session)) => parts.admit(session, head.uri.path(), &head.headers).await,
             };
             let Admitted { caller, mut channel, rpc } = match admitted {
                 Ok(admitted) => admitted,
@@ -220,18 +237,27 @@ where
             let answer = if rpc.streams {
                 tokio::select! {
                     answer = answer => answer?,
-                    // A subscription that has not said yet what it wants (AUTH-018).
+                    // A subscription that has not said yet what it wants (AUTH-018, TLS-028).
                     () = user_changed.cancelled() => Refusal::UserChanged.status().into_http(),
+                    () = closing.closed() => closed(&closing),
                 }
             } else {
-                answer.await?
+                tokio::select! {
+                    answer = answer => answer?,
+                    () = closing.answers_are_due() => closed(&closing),
+                }
             };
             let refused = Status::from_header_map(answer.headers());
             if let Some(status) = &refused {
                 channel.ends(status);
             }
             caller.answered(refused.as_ref());
-            Ok(answer.map(|body| Body::new(ChannelBody::new(body, channel))))
+            let closing = rpc.streams.then_some(&closing);
+            Ok(answer.map(|body| Body::new(ChannelBody::new(body, channel, closing))))
         })
     }
+}
+
+fn closed(closing: &Closing) -> Response<Body> {
+    closing.refusal().map_or_else(|| Response::new(Body::empty()), |refusal| refusal.status().into_http())
 }

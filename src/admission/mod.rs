@@ -6,6 +6,7 @@
 
 mod caller;
 mod channel;
+mod closing;
 mod credentials;
 mod layer;
 mod limits;
@@ -16,6 +17,7 @@ mod session;
 
 pub use caller::Caller;
 pub use channel::{ChannelState, Finished, RpcFacts};
+pub use closing::Closing;
 pub use layer::{Admission, Admitting};
 pub use limits::{
     CHANNELS_MAX, GET_RESPONSE_BYTES_MAX, Limits, REQUEST_MESSAGE_BYTES_MAX, SESSIONS_MAX, SUBSCRIBE_MESSAGE_BYTES_MAX,

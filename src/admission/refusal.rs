@@ -24,6 +24,8 @@ pub(super) enum Refusal {
     Channels { limit: usize },
     #[error("Subscription ended - the user of the session changed")]
     UserChanged,
+    #[error("Session terminated - {reason}")]
+    Closing { reason: String },
     #[error("RPC came without a session")]
     NoSession,
 }
@@ -37,6 +39,7 @@ impl Refusal {
             Self::Sessions(_) => (Code::ResourceExhausted, "MINOR", 2030),
             Self::Channels { .. } => (Code::ResourceExhausted, "MINOR", 2031),
             Self::UserChanged => (Code::Cancelled, "INFO", 2003),
+            Self::Closing { .. } => (Code::Unavailable, "INFO", 2003),
             Self::NoSession => (Code::Internal, "MINOR", 2001),
         };
         Status::new(code, format!("{severity}: MGMT_CORE #{number}: {self}"))

@@ -5,6 +5,7 @@ use crate::config::{ConfigError, ModelTables};
 use crate::log::OpenError;
 use crate::net::{BindError, TlsError};
 use crate::path::RawPath;
+use crate::pki::IdentityError;
 use crate::platform::{linux, sim};
 use crate::schema::LoadError;
 use crate::store::{CommitError, JournalError};
@@ -36,6 +37,9 @@ pub enum StartError {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// The certificate.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// What TLS is to be.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The security log.
@@ -79,6 +83,7 @@ impl StartError {
             | Self::Startup { .. }
             | Self::Saved(_)
             | Self::Users(_)
+            | Self::Identity(_)
             | Self::Tls(_)
             | Self::Sim(_) => true,
             Self::Journal(_)

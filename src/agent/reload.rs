@@ -6,24 +6,22 @@
 use std::path::Path;
 
 use super::{Agent, StartError};
+use crate::agent::endpoint::Endpoint;
 use crate::config::{self, Config};
-use crate::net::{Identity, Transport};
 
 impl Agent {
     /// Reads the file again and applies what it says. Returns how many places of the configuration changed.
     pub fn reload(&self, file: &Path) -> Result<usize, StartError> {
         let new = config::load(file)?;
         let Ok(mut current) = self.config.lock() else { return Ok(0) };
-        // New handshakes use the new certificate, running sessions keep theirs (TLS-021).
-        if let (Ok(Transport::Tls(tls)), Some(certificate), Some(key)) =
-            (&self.endpoint.transport, &new.tls.certificate, &new.tls.key)
-        {
-            tls.replace(&Identity::from_files(certificate, key)?, &new.tls.versions)?;
-        }
+        Endpoint::check(&new)?;
         let changes = match new.models.fingerprint() == current.models.fingerprint() {
             true => 0,
             false => self.datastore.apply(&new.models, &self.clock)?,
         };
+        // New handshakes use the certificate as it is now, running sessions keep theirs (TLS-021).
+        self.endpoint.reload(&new);
+        (current.tls, current.listen) = (new.tls.clone(), new.listen.clone());
         for key in waiting(&current, &new) {
             tracing::warn!(key, "changed in the file, takes effect at the next start");
         }

@@ -18,7 +18,7 @@ use crate::admission::{
     SUBSCRIPTION_PATHS_MAX,
 };
 use crate::log::{self, Format, Level};
-use crate::net::TlsVersion;
+use crate::pki::TlsVersion;
 use crate::profile::Profile;
 use crate::schema::Sources;
 
@@ -50,7 +50,7 @@ pub struct Config {
 }
 
 /// Where to listen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// Local address; `::` is every IPv4 and IPv6 address.
     pub address: IpAddr,
@@ -70,7 +70,7 @@ pub struct SecurityLogFile {
 }
 
 /// TLS that is configured outside the model.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
     /// PEM file with the certificate chain, own certificate first.
     pub certificate: Option<PathBuf>,
@@ -80,6 +80,8 @@ pub struct Tls {
     pub self_signed: bool,
     /// TLS versions offered (TLS-017).
     pub versions: Vec<TlsVersion>,
+    /// Where the files are that the TLS profiles of the model name; `tls` in the data directory when not given.
+    pub directory: Option<PathBuf>,
 }
 
 /// Where state comes from.
@@ -133,6 +135,7 @@ impl Default for Config {
                 key: None,
                 self_signed: false,
                 versions: vec![TlsVersion::Tls12, TlsVersion::Tls13],
+                directory: None,
             },
             platform: Platform {
                 linux: Linux { enabled: true, interval: Duration::from_secs(1), ports: BTreeMap::new() },
@@ -167,6 +170,7 @@ pub(super) fn visit(config: &mut Config, keys: &mut Keys<'_>) -> Result<(), Conf
     }
     keys.text("release", &mut config.release)?;
     config.yang.naming = config.profile.naming;
+    config.yang.port_fixed = config.profile.port_fixed;
     keys.table("listen", |keys| {
         keys.text("address", &mut config.listen.address)?;
         keys.optional_port("port", &mut config.listen.port)
@@ -243,6 +247,7 @@ fn tls(tls: &mut Tls, keys: &mut Keys<'_>) -> Result<(), ConfigError> {
     keys.optional_path("key", &mut tls.key)?;
     keys.flag("self-signed", &mut tls.self_signed)?;
     keys.texts("versions", &mut tls.versions)?;
+    keys.optional_path("directory", &mut tls.directory)?;
     match (&tls.certificate, &tls.key) {
         (Some(_), None) => Err(keys.contradiction("certificate", "needs tls.key beside it")),
         (None, Some(_)) => Err(keys.contradiction("key", "needs tls.certificate beside it")),

@@ -15,31 +15,15 @@ const SERVER: &str = "nokia-state:state/system/grpc";
 const CONNECTION: &str = "nokia-state:state/system/grpc/connection";
 const RPC: &str = "nokia-state:state/system/grpc/rpc";
 
-/// How the gRPC server is.
+/// What the gRPC server offers. Whether it listens is told by whoever opens its port.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
-    /// Whether it listens.
-    pub state: ServerState,
     /// The version of gNMI that it serves; none while that is off.
     pub gnmi_version: Option<String>,
 }
 
-/// Whether the server listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServerState {
-    /// It does.
-    Up,
-    /// The configuration turns it off.
-    AdminDown,
-    /// The configuration gives it no transport that it could use; the log says why.
-    NoTransport,
-}
-
-const SERVER_ROWS: &[Row<Server>] = &[
-    Row("oper-state", |now| Some(Datum::word(if now.state == ServerState::Up { "up" } else { "down" }))),
-    Row("oper-down-reason", |now| (now.state == ServerState::AdminDown).then(|| Datum::word("admin-down"))),
-    Row("supported-services/gnmi-version", |now| Some(Datum::Text(now.gnmi_version.as_deref()?.into()))),
-];
+const SERVER_ROWS: &[Row<Server>] =
+    &[Row("supported-services/gnmi-version", |now| Some(Datum::Text(now.gnmi_version.as_deref()?.into())))];
 
 /// A connection as it is now.
 #[derive(PartialEq)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
-pub use grpc::{Server, ServerState};
+pub use grpc::Server;
 
 use crate::admission::Sessions;
 use crate::feed::Registry;

@@ -1,7 +1,8 @@
 //! A connection that HTTP/2 is spoken on.
 //!
-//! Invariant: the session lives exactly as long as its connection. A connection that is overdue is closed from here,
-//! because an HTTP/2 stream whose client does not read can be given no answer any more.
+//! Invariant: the session lives exactly as long as its connection. A connection that is overdue, or evicted by a server
+//! that has gone down, is closed from here, because an HTTP/2 stream whose client does not read can be given no answer
+//! any more.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -15,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
 use crate::admission::{Limits, OpenSession, Session};
@@ -36,12 +38,13 @@ pub struct Connection {
     dscp: u8,
     /// Next look at whether the session is overdue.
     patrol: Pin<Box<Sleep>>,
+    evicted: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, open: OpenSession, limits: Limits) -> Self {
+    pub(super) fn new(wire: Wire, open: OpenSession, limits: Limits, evicted: &CancellationToken) -> Self {
         let patrol = Box::pin(sleep_until(Instant::now() + patrol_interval(&limits)));
-        Self { wire, open, limits, dscp: 0, patrol }
+        Self { wire, open, limits, dscp: 0, patrol, evicted: Box::pin(evicted.clone().cancelled_owned()) }
     }
 
     /// Marks the packets sent from now on as the session wants them (SUB-043).
@@ -99,7 +102,10 @@ impl Connected for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // HTTP/2 always waits for bytes to read, so this timer is always listened to.
+        // HTTP/2 always waits for bytes to read, so these two are always listened to.
+        if self.evicted.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server has gone down")));
+        }
         while self.patrol.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             let session = self.open.session();
@@ -171,7 +177,7 @@ mod tests {
         let sessions = Sessions::new(Limits::default(), Clock::System, log);
         let open = sessions.open(peer, false).unwrap();
         let session = open.session().clone();
-        let mut connection = Connection::new(Wire::Plain(stream), open, Limits::default());
+        let mut connection = Connection::new(Wire::Plain(stream), open, Limits::default(), &CancellationToken::new());
         let mut check = async |dscp: u8| {
             connection.write_all(b"x").await.unwrap();
             let Wire::Plain(stream) = &connection.wire else { panic!("no TLS here") };

@@ -2,24 +2,27 @@
 //!
 //! Invariant: one slow or failing handshake never keeps another client waiting: each runs in a task of its own, at most
 //! [`HANDSHAKES_MAX`] at a time, and has a deadline. A client that speaks what the port does not is closed, never
-//! served in the other way (TLS-014), and gets one line in the log that says who and why.
+//! served in the other way (TLS-014), and gets one line in the log that says who and why. What holds for clients can be
+//! replaced while the port is open; each client is taken in by what held when it came.
 //!
 //! ```text
-//! accept loop (one task) --- handshake (a task each) ---> bounded queue ---> tonic
+//! accept loop (one task) --- handshake (a task each) ---> entrance (bounded queue) ---> tonic
 //! ```
 //!
-//! The loop ends when the stream of connections is dropped, and takes the handshakes with it.
+//! The socket is closed when the [`OpenPort`] is dropped; handshakes under way are finished.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connection::{Connection, Wire};
 use super::tls::Tls;
@@ -40,7 +43,7 @@ pub enum Transport {
     /// HTTP/2 with prior knowledge, readable by anybody on the way.
     Plain,
     /// HTTP/2 over TLS.
-    Tls(Arc<Tls>),
+    Tls(Tls),
 }
 
 /// TCP keepalive (TLS-035).
@@ -54,15 +57,31 @@ pub struct Keepalive {
     pub retries: u32,
 }
 
-/// How connections are taken in.
+/// Where connections go that have shown what they speak. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Incoming {
+pub struct Entrance {
+    ready: Sender<io::Result<Connection>>,
+    evicted: CancellationToken,
+}
+
+impl Entrance {
+    /// An entrance, and the connections that come through it. Cancelling `evicted` closes these connections at once,
+    /// whatever is going on there.
+    pub fn new(evicted: CancellationToken) -> (Self, ReceiverStream<io::Result<Connection>>) {
+        let (ready, connections) = mpsc::channel(READY_CONNECTIONS);
+        (Self { ready, evicted }, ReceiverStream::new(connections))
+    }
+}
+
+/// How clients are taken in.
+#[derive(Clone, Debug)]
+pub struct Reception {
     /// What the port speaks.
     pub transport: Transport,
-    /// Where their sessions are opened.
-    pub sessions: Arc<Sessions>,
     /// TCP keepalive, when it is on.
     pub keepalive: Option<Keepalive>,
+    /// Where they go then.
+    pub entrance: Entrance,
 }
 
 /// The address cannot be listened on.
@@ -106,11 +125,32 @@ impl Listener {
         self.address
     }
 
-    /// Starts taking connections.
-    pub fn incoming(self, incoming: Incoming) -> ReceiverStream<io::Result<Connection>> {
-        let (ready, connections) = mpsc::channel(READY_CONNECTIONS);
-        tokio::spawn(accept(self.socket, Arc::new(incoming), ready));
-        ReceiverStream::new(connections)
+    /// Starts taking clients in; their sessions are opened in `sessions`.
+    pub fn open(self, sessions: Arc<Sessions>, reception: Reception) -> OpenPort {
+        let reception = Arc::new(ArcSwap::from_pointee(reception));
+        let closing = CancellationToken::new();
+        tokio::spawn(accept(self.socket, sessions, reception.clone(), closing.clone()));
+        OpenPort { address: self.address, reception, _closing: closing.drop_guard() }
+    }
+}
+
+/// A port that takes clients in. Dropped, it is closed.
+#[derive(Debug)]
+pub struct OpenPort {
+    address: SocketAddr,
+    reception: Arc<ArcSwap<Reception>>,
+    _closing: DropGuard,
+}
+
+impl OpenPort {
+    /// The address in use, with the port the system chose.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What holds for clients from now on.
+    pub fn receive(&self, reception: Reception) {
+        self.reception.store(Arc::new(reception));
     }
 }
 
@@ -134,17 +174,20 @@ fn no_ipv6(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| code == no_family || code == no_address)
 }
 
-type Ready = Sender<io::Result<Connection>>;
-
-async fn accept(socket: TcpListener, incoming: Arc<Incoming>, ready: Ready) {
+async fn accept(
+    socket: TcpListener,
+    sessions: Arc<Sessions>,
+    reception: Arc<ArcSwap<Reception>>,
+    closing: CancellationToken,
+) {
     let mut handshakes = JoinSet::new();
     loop {
         tokio::select! {
-            () = ready.closed() => return,
+            () = closing.cancelled() => break,
             Some(_) = handshakes.join_next() => {}
             accepted = socket.accept(), if handshakes.len() < HANDSHAKES_MAX => match accepted {
                 Ok((stream, peer)) => {
-                    handshakes.spawn(take_in(stream, peer, incoming.clone(), ready.clone()));
+                    handshakes.spawn(take_in(stream, peer, sessions.clone(), reception.load_full()));
                 }
                 Err(error) => {
                     tracing::warn!("cannot accept a connection: {error}");
@@ -153,16 +196,19 @@ async fn accept(socket: TcpListener, incoming: Arc<Incoming>, ready: Ready) {
             },
         }
     }
+    drop(socket);
+    // Each has its deadline.
+    while handshakes.join_next().await.is_some() {}
 }
 
 /// Brings one client to where HTTP/2 can be spoken, or closes it.
-async fn take_in(stream: TcpStream, peer: SocketAddr, incoming: Arc<Incoming>, ready: Ready) {
+async fn take_in(stream: TcpStream, peer: SocketAddr, sessions: Arc<Sessions>, reception: Arc<Reception>) {
     let client = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-    let limits = *incoming.sessions.limits();
-    if let Err(error) = set_options(&stream, incoming.keepalive) {
+    let limits = *sessions.limits();
+    if let Err(error) = set_options(&stream, reception.keepalive) {
         tracing::debug!("{client}: socket options: {error}");
     }
-    let wire = match timeout(limits.handshake_timeout, handshake(stream, &incoming.transport)).await {
+    let wire = match timeout(limits.handshake_timeout, handshake(stream, &reception.transport)).await {
         Ok(Ok(wire)) => wire,
         // Port scanners and health checks do that all day.
         Ok(Err(Mismatch::Silent)) => return tracing::debug!("{client}: closed without a word"),
@@ -172,9 +218,11 @@ async fn take_in(stream: TcpStream, peer: SocketAddr, incoming: Arc<Incoming>, r
         }
     };
     let encrypted = matches!(wire, Wire::Tls(_));
-    match incoming.sessions.open(peer, encrypted) {
+    let Entrance { ready, evicted } = &reception.entrance;
+    match sessions.open(peer, encrypted) {
         Some(open) => {
-            let _ = ready.send(Ok(Connection::new(wire, open, limits))).await;
+            // Closed when the server has been shut down meanwhile; the connection then goes with it.
+            let _ = ready.send(Ok(Connection::new(wire, open, limits, evicted))).await;
         }
         None => tracing::warn!("{client}: connection refused: limit of {} connections reached", limits.connections),
     }

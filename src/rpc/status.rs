@@ -237,11 +237,6 @@ pub(super) fn internal(rpc: &str) -> Status {
     minor(Code::Internal, 2001, format_args!("{rpc} failed inside the server"))
 }
 
-/// The daemon goes down (TLS-028).
-pub(super) fn shutting_down() -> Status {
-    Status::unavailable("INFO: MGMT_CORE #2003: Session terminated - server shutdown")
-}
-
 /// Another user came on the same session (AUTH-018).
 pub(super) fn user_changed() -> Status {
     Status::cancelled("INFO: MGMT_CORE #2003: Subscription ended - the user of the session changed")

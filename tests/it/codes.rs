@@ -1,12 +1,11 @@
 //! Which errors clients meet, and that no service and no credentials get around the door.
 
-use std::sync::Arc;
-
 use ganymede::admission::Limits;
-use ganymede::net::{Identity, Tls, TlsVersion};
+use ganymede::net::Tls;
 use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
 use ganymede::pb::gnmi::typed_value::Value;
 use ganymede::pb::gnmi::{CapabilityRequest, CapabilityResponse, Encoding, SubscriptionMode};
+use ganymede::pki::{Identity, Offer, TlsVersion};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
@@ -97,7 +96,7 @@ async fn every_service_is_behind_the_same_door() {
 async fn tls_comes_first_then_credentials_then_rights() {
     let files = tempfile::tempdir().unwrap();
     let identity = Identity::self_signed(files.path(), &[], ganymede::time::Clock::System.now());
-    let mut door = Door::with_tls(&Arc::new(Tls::new(&identity.unwrap(), &[TlsVersion::Tls13]).unwrap()));
+    let mut door = Door::with_tls(&Tls::new(&[identity.unwrap()], &Offer::of(&[TlsVersion::Tls13]), None).unwrap());
     let plain = Endpoint::from_shared(format!("http://{}", door.address)).unwrap().connect_lazy();
     let refused = GNmiClient::new(plain).get(with_credentials(get(["/"]), "admin", "admin-secret")).await;
     refused.unwrap_err();
@@ -112,4 +111,30 @@ async fn tls_comes_first_then_credentials_then_rights() {
     // What came without TLS never was an RPC.
     let lines = door.log_lines(|line| line["event"] == "rpc", 4).await;
     assert_eq!(lines.len(), 4, "{lines:?}");
+}
+
+/// AUTH-037, AUTH-005: too many failures lock a user out, who reads what a stranger reads; sessions that are in go on, and
+/// the log tells.
+#[tokio::test]
+async fn failures_lock_a_user_out() {
+    let mut door = Door::open(Limits::default());
+    let mut inside = door.connect().await;
+    inside.get("admin", "admin-secret").await.unwrap();
+    let mut guesser = door.connect().await;
+    for password in ["one", "two", "three", "admin-secret"] {
+        let refused = guesser.get("admin", password).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unauthenticated);
+        let stranger = guesser.get("stranger", password).await.unwrap_err();
+        assert_eq!(refused.message(), stranger.message());
+    }
+    inside.get("admin", "admin-secret").await.unwrap();
+    door.connect().await.get("ro", "ro-secret").await.unwrap();
+    door.configure("[configure.system.security.user-params.attempts]\nlockout = 0");
+    guesser.get("admin", "admin-secret").await.unwrap();
+    let lines = door.log_lines(|line| line["event"] == "authentication" && line["user"] == "admin", 6).await;
+    let reasons: Vec<_> = lines.iter().map(|line| line["reason"].as_str().unwrap_or_default()).collect();
+    let wrong = "Authentication failed - unknown user or wrong password";
+    let (last, out) =
+        (format!("{wrong}, too many failures lock the user out"), format!("{wrong}, the user is locked out"));
+    assert_eq!(reasons, ["", wrong, wrong, &last, &out, ""]);
 }

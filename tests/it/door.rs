@@ -11,7 +11,7 @@ use ganymede::aaa::{Authenticator, local::Users, seal};
 use ganymede::admission::{Admission, Caller, Limits, Sessions};
 use ganymede::config::{edits, parse};
 use ganymede::log::{SecurityLog, SecurityLogSettings};
-use ganymede::net::{Incoming, Listener, Tls, Transport, server};
+use ganymede::net::{Entrance, Listener, OpenPort, Reception, Tls, Transport, server};
 use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
 use ganymede::pb::gnmi::{
     CapabilityRequest, CapabilityResponse, GetRequest, GetResponse, SetRequest, SetResponse, SubscribeRequest,
@@ -72,6 +72,8 @@ pub(crate) struct Door {
     pub(crate) directory: tempfile::TempDir,
     config: ConfigWriter,
     log: Option<SecurityLog>,
+    port: OpenPort,
+    entrance: Entrance,
     _running: DropGuard,
 }
 
@@ -80,7 +82,7 @@ impl Door {
         Self::with(limits, Transport::Plain)
     }
 
-    pub(crate) fn with_tls(tls: &Arc<Tls>) -> Self {
+    pub(crate) fn with_tls(tls: &Tls) -> Self {
         Self::with(Limits::default(), Transport::Tls(tls.clone()))
     }
 
@@ -97,14 +99,23 @@ impl Door {
         let admission = Admission::new(sessions.clone(), store, authenticator, log.clone(), clock);
         let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let address = listener.local_addr();
-        let incoming = listener.incoming(Incoming { transport, sessions: sessions.clone(), keepalive: None });
+        let (entrance, connections) = Entrance::new(CancellationToken::new());
+        let reception = Reception { transport, keepalive: None, entrance: entrance.clone() };
+        let port = listener.open(sessions.clone(), reception);
         let shutdown = CancellationToken::new();
         let serving = server(&limits)
             .layer(admission)
             .add_service(GnmiServer::new(Hollow))
-            .serve_with_incoming_shutdown(incoming, shutdown.clone().cancelled_owned());
+            .serve_with_incoming_shutdown(connections, shutdown.clone().cancelled_owned());
         tokio::spawn(async move { serving.await.unwrap() });
-        Self { address, sessions, directory, config, log: Some(log), _running: shutdown.drop_guard() }
+        let _running = shutdown.drop_guard();
+        Self { address, sessions, directory, config, log: Some(log), port, entrance, _running }
+    }
+
+    /// New connections get this TLS.
+    pub(crate) fn replace(&self, tls: &Tls) {
+        let transport = Transport::Tls(tls.clone());
+        self.port.receive(Reception { transport, keepalive: None, entrance: self.entrance.clone() });
     }
 
     /// A new connection, and so a new session.

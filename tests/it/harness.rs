@@ -19,7 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::metadata::MetadataValue;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Status, Streaming};
 
 use crate::text::{extension_text, get_text, notification_text};
@@ -55,6 +55,8 @@ password = "admin"
 access.grpc = true
 console.member = ["administrative"]
 "#;
+
+const SELF_SIGNED: &str = "\n[tls]\nself-signed = true\n";
 
 /// A running agent with a data directory of its own. Ends with the value.
 pub(crate) struct Harness {
@@ -98,6 +100,11 @@ impl Harness {
         Self::serve(text, data).await
     }
 
+    /// Address and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Ends the agent and starts another one on the same data directory.
     pub(crate) async fn restart(self) -> Self {
         let Self { text, data, shutdown, task, .. } = self;
@@ -113,7 +120,11 @@ impl Harness {
         self.restart().await
     }
 
-    async fn serve(text: String, data: TempDir) -> Self {
+    async fn serve(mut text: String, data: TempDir) -> Self {
+        // That release serves nothing in plaintext (TLS-015).
+        if text.contains("release-profile = \"15.0\"") && !text.contains(SELF_SIGNED) {
+            text += SELF_SIGNED;
+        }
         let agent = Agent::bind(config::parse("it.toml", &text).unwrap()).await.unwrap();
         let address = agent.address().unwrap().to_string();
         let shutdown = CancellationToken::new();
@@ -143,13 +154,13 @@ impl Harness {
         std::fs::read_to_string(self.data.path().join("security.log")).unwrap()
     }
 
-    /// Address and port.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
-    }
-
     /// Where a client connects to.
     pub(crate) fn endpoint(&self) -> Endpoint {
+        if self.text.contains(SELF_SIGNED) {
+            let authority = std::fs::read(self.data.path().join("tls/ca.pem")).unwrap();
+            let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority)).domain_name("localhost");
+            return Endpoint::from_shared(format!("https://{}", self.address)).unwrap().tls_config(tls).unwrap();
+        }
         Endpoint::from_shared(format!("http://{}", self.address)).unwrap()
     }
 }
@@ -173,7 +184,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    async fn connect(endpoint: Endpoint, user: &'static str) -> Self {
+    pub(crate) async fn connect(endpoint: Endpoint, user: &'static str) -> Self {
         let channel = endpoint.connect().await.unwrap();
         Self { inner: GNmiClient::with_interceptor(channel, Login(user)).max_decoding_message_size(usize::MAX) }
     }

@@ -73,20 +73,6 @@ async fn eventually_subscribed(client: &Client, list: SubscriptionList) -> crate
     opened.unwrap()
 }
 
-/// LIM-006: a path with wildcards is one path, whatever it selects.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wildcard_path_counts_once() {
-    let harness = Harness::start_with("[limits]\nsubscription-paths = 3").await;
-    let client = harness.client("admin").await;
-    let many = (0..50)
-        .fold(set(), |edits, number| edits.update(&format!("/test/typed-key[number={number}]/value"), json(r#""v""#)));
-    client.apply(many).await;
-    let wide = ["/test/typed-key[number=*]/value", "/test/*/value", "/configure"];
-    let mut stream = client.subscribe(on_change(wide)).await;
-    assert!(stream.round().await.len() > 50);
-    refused(&client, on_change(["/state"]), &["1 more paths", "3 are in use"]).await;
-}
-
 /// LIM-007: paths are given back however a subscription ends, and a refused one keeps none.
 #[tokio::test(flavor = "multi_thread")]
 async fn paths_are_given_back() {

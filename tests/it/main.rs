@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod authority;
 mod harness;
+mod lab;
 mod proto_bytes;
 mod request;
 mod text;
@@ -23,6 +25,7 @@ mod encodings;
 mod extensions;
 mod families;
 mod get;
+mod grpc_knobs;
 mod history;
 mod limits;
 mod net;
@@ -30,6 +33,7 @@ mod on_change;
 mod on_change_paths;
 mod once;
 mod openconfig;
+mod path_limit;
 mod paths;
 mod profile_15_0;
 mod profile_16_0;
@@ -45,6 +49,7 @@ mod state;
 mod subscribe;
 mod subscriptions;
 mod target_defined;
+mod tls_profiles;
 mod union_replace;
 mod use_models;
 mod wire;

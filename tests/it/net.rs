@@ -1,17 +1,19 @@
 //! The port itself: TLS, what is refused on it, and who is never kept waiting.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use ganymede::admission::Limits;
-use ganymede::net::{Identity, Listener, Tls, TlsVersion, Transport};
+use ganymede::net::{Listener, Tls, TlsError, Transport};
 use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
+use ganymede::pki::{Identity, Offer, TlsVersion};
 use ganymede::time::Clock;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,12 +21,22 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
+use crate::authority::Issued;
 use crate::door::{Client, Door};
 
 const BOTH: [TlsVersion; 2] = [TlsVersion::Tls12, TlsVersion::Tls13];
 
 fn self_signed(directory: &Path) -> Identity {
     Identity::self_signed(directory, &["192.0.2.7".parse().unwrap()], Clock::System.now()).unwrap()
+}
+
+fn tls_of(identity: Identity, versions: &[TlsVersion]) -> Result<Tls, TlsError> {
+    Tls::new(&[identity], &Offer::of(versions), None)
+}
+
+/// TLS with the certificate in a directory, made when there is none.
+fn tls_in(directory: &Path, versions: &[TlsVersion]) -> Tls {
+    tls_of(self_signed(directory), versions).unwrap()
 }
 
 /// A TLS handshake with the server; trusts the authority in `directory`.
@@ -35,13 +47,34 @@ async fn handshake(
     versions: &[&'static SupportedProtocolVersion],
     alpn: &[&str],
 ) -> io::Result<TlsStream<TcpStream>> {
+    let authority = std::fs::read_to_string(directory.join("ca.pem")).unwrap();
+    shake(door.address, &authority, None, name, versions, alpn).await
+}
+
+/// A TLS handshake with a server that goes on until HTTP/2 has begun, by a client that may have a certificate.
+pub(crate) async fn shake(
+    address: SocketAddr,
+    authority: &str,
+    own: Option<&Issued>,
+    name: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    alpn: &[&str],
+) -> io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(directory.join("ca.pem")).unwrap()).unwrap();
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    let builder = builder.with_root_certificates(roots);
+    let mut config = match own {
+        None => builder.with_no_client_auth(),
+        Some(own) => {
+            let chain = CertificateDer::pem_slice_iter(own.certificate.as_bytes()).map(Result::unwrap).collect();
+            let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
+            builder.with_client_auth_cert(chain, key).unwrap()
+        }
+    };
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let stream = TcpStream::connect(door.address).await.unwrap();
+    let stream = TcpStream::connect(address).await?;
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
     // In TLS 1.3 the client is done before the server has judged it.
@@ -49,6 +82,29 @@ async fn handshake(
     let mut settings = [0; 9];
     stream.read_exact(&mut settings).await?;
     Ok(stream)
+}
+
+/// What a handshake came to.
+#[derive(Debug)]
+pub(crate) struct Offered {
+    pub(crate) version: rustls::ProtocolVersion,
+    pub(crate) suite: rustls::CipherSuite,
+    pub(crate) group: Option<rustls::NamedGroup>,
+}
+
+/// A handshake with `localhost` by a client that can do all there is in these versions.
+pub(crate) async fn offered(
+    address: SocketAddr,
+    authority: &str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> io::Result<Offered> {
+    let stream = shake(address, authority, None, "localhost", versions, &["h2"]).await?;
+    let (_, session) = stream.get_ref();
+    Ok(Offered {
+        version: session.protocol_version().unwrap(),
+        suite: session.negotiated_cipher_suite().unwrap().suite(),
+        group: session.negotiated_key_exchange_group().map(|group| group.name()),
+    })
 }
 
 async fn connect_tls(door: &Door, directory: &Path, name: &str) -> Result<Client, tonic::transport::Error> {
@@ -62,7 +118,7 @@ async fn connect_tls(door: &Door, directory: &Path, name: &str) -> Result<Client
 #[tokio::test]
 async fn offers_both_versions_and_h2() {
     let files = tempfile::tempdir().unwrap();
-    let door = Door::with_tls(&Arc::new(Tls::new(&self_signed(files.path()), &BOTH).unwrap()));
+    let door = Door::with_tls(&tls_in(files.path(), &BOTH));
     let (v12, v13) = (&rustls::version::TLS12, &rustls::version::TLS13);
     for version in [v12, v13] {
         let stream = handshake(&door, files.path(), "localhost", &[version], &["http/1.1", "h2"]).await.unwrap();
@@ -79,7 +135,7 @@ async fn offers_both_versions_and_h2() {
     }
     handshake(&door, files.path(), "192.0.2.8", &[v13], &["h2"]).await.unwrap_err();
     // Only what the settings offer.
-    let door = Door::with_tls(&Arc::new(Tls::new(&self_signed(files.path()), &BOTH[1..]).unwrap()));
+    let door = Door::with_tls(&tls_in(files.path(), &BOTH[1..]));
     handshake(&door, files.path(), "localhost", &[v12], &["h2"]).await.unwrap_err();
     handshake(&door, files.path(), "localhost", &[v13], &["h2"]).await.unwrap();
 }
@@ -101,26 +157,23 @@ fn makes_a_certificate_on_first_start() {
     let other = files.path().join("other");
     self_signed(&other);
     let mixed = Identity::from_files(&directory.join("cert.pem"), &other.join("key.pem")).unwrap();
-    let error = Tls::new(&mixed, &BOTH).unwrap_err();
+    let error = tls_of(mixed, &BOTH).unwrap_err();
     assert!(error.to_string().starts_with("certificate cannot be used: "), "{error}");
 }
 
-/// TLS-019, TLS-021, TLS-022: a new certificate serves new connections; what runs goes on, and a bad one changes nothing.
+/// TLS-019, TLS-021, TLS-022: a new certificate serves new connections; what runs goes on.
 #[tokio::test]
 async fn replaces_the_certificate_under_running_sessions() {
     let files = tempfile::tempdir().unwrap();
     let (one, two) = (files.path().join("one"), files.path().join("two"));
-    let tls = Arc::new(Tls::new(&self_signed(&one), &BOTH).unwrap());
-    let door = Door::with_tls(&tls);
+    let door = Door::with_tls(&tls_in(&one, &BOTH));
     let mut client = connect_tls(&door, &one, "localhost").await.unwrap();
     let mut stream = client.subscribe("admin", "admin-secret").await.unwrap();
     connect_tls(&door, &one, "elsewhere.example").await.unwrap_err();
-    tls.replace(&self_signed(&two), &BOTH).unwrap();
+    door.replace(&tls_in(&two, &BOTH));
     assert!(stream.message().await.unwrap().is_some());
     client.get("admin", "admin-secret").await.unwrap();
     connect_tls(&door, &one, "localhost").await.unwrap_err();
-    let mixed = Identity::from_files(&one.join("cert.pem"), &two.join("key.pem")).unwrap();
-    tls.replace(&mixed, &BOTH).unwrap_err();
     let mut client = connect_tls(&door, &two, "127.0.0.1").await.unwrap();
     client.get("admin", "admin-secret").await.unwrap();
     assert!(door.sessions.seated().iter().all(|session| session.is_encrypted()));
@@ -178,7 +231,7 @@ async fn logged(transport: Transport, bytes: &[u8]) -> Vec<String> {
 #[tokio::test]
 async fn a_mismatch_is_one_clear_line() {
     let files = tempfile::tempdir().unwrap();
-    let tls = || Transport::Tls(Arc::new(Tls::new(&self_signed(files.path()), &BOTH).unwrap()));
+    let tls = || Transport::Tls(tls_in(files.path(), &BOTH));
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let hello = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00";
     let plaintext = "WARN PEER: connection refused: plaintext HTTP/2 on a TLS port; the client has to use TLS";
@@ -202,7 +255,7 @@ async fn a_mismatch_is_one_clear_line() {
 #[tokio::test]
 async fn silent_clients_keep_nobody_waiting() {
     let files = tempfile::tempdir().unwrap();
-    let door = Door::with_tls(&Arc::new(Tls::new(&self_signed(files.path()), &BOTH).unwrap()));
+    let door = Door::with_tls(&tls_in(files.path(), &BOTH));
     let mut silent = Vec::new();
     for _ in 0..30 {
         silent.push(TcpStream::connect(door.address).await.unwrap());

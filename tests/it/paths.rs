@@ -458,7 +458,7 @@ async fn reflects_the_target_of_the_prefix() {
     assert_eq!(names(Some(target("box")), "other").await, ["box", "box"]);
 }
 
-/// PATH-046: a path with wildcards is one path, and unlike the paths it covers.
+/// PATH-046, LIM-006: a path with wildcards is one path, and unlike the paths it covers.
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_a_wildcard_path_once() {
     let harness = Harness::start_with("[limits]\nsubscription-paths = 2").await;

@@ -34,7 +34,10 @@ async fn leaves(client: &Client, at: &str) -> Vec<String> {
 async fn data_types_show_their_part() {
     let (_harness, client) = with_ports(2).await;
     client
-        .apply(update("/interfaces/interface[name=sim-1]/config", r#"{"type":"ethernetCsmacd","description":"d"}"#))
+        .apply(update(
+            "/interfaces/interface[name=sim-1]/config",
+            r#"{"name":"sim-1","type":"ethernetCsmacd","description":"d"}"#,
+        ))
         .await;
     let shown = async |data_type: DataType, at: &str| {
         let request = GetRequest { r#type: data_type.into(), ..get([at]) };

@@ -277,7 +277,7 @@ async fn accepts_fields_without_effect() {
     refuse(&client, list, Code::InvalidArgument, &["QoS marking 64"]).await;
 }
 
-/// SUB-032, SUB-033: an RPC that is cancelled and a session that is closed leave nothing behind.
+/// SUB-032, SUB-033, LIM-007: an RPC that is cancelled and a session that is closed leave nothing behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn forgets_what_is_gone() {
     let harness = Harness::start_with("[limits]\nsubscription-paths = 1").await;

@@ -81,8 +81,6 @@ pub struct Parts {
     pub profile: Profile,
     /// Release string, which is also the version of the Nokia models (C-06).
     pub release: String,
-    /// Ends every subscription when the daemon goes down.
-    pub shutdown: tokio_util::sync::CancellationToken,
 }
 
 /// Limits of the service; each has a key in the `[limits]` table.

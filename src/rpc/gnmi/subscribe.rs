@@ -51,7 +51,6 @@ impl Gnmi {
         let viewer = caller.as_ref().map(|caller| self.viewer(caller));
         let subscribing = caller.as_ref().map(|caller| caller.session.subscribing(dscp));
         let interruptions = Interruptions {
-            shutdown: Box::pin(parts.shutdown.clone().cancelled_owned()),
             user_changed: caller.map(|caller| Box::pin(caller.user_changed().cancelled_owned())),
             ended: Box::pin(registered.account().ended().clone().cancelled_owned()),
         };
@@ -188,7 +187,8 @@ fn path_request(asked: &pb::Subscription, path: RawPath, list: ListMode) -> Resu
     })
 }
 
-/// The answer to a Subscribe: encoded messages until the client, the daemon or a change of user ends it.
+/// The answer to a Subscribe: encoded messages until the client or a change of user ends it; the end of the server is
+/// told by whoever carries it (TLS-028).
 #[derive(Debug)]
 pub struct Subscription {
     feed: Feed,
@@ -207,19 +207,15 @@ pub struct Subscription {
 /// Messages after which a subscription listens even though it has more to say: locks are not for every message.
 const UNHEARD_MAX: u32 = 64;
 
-/// What can end a subscription besides its client.
+/// What can end a subscription besides its client and the end of the server.
 #[derive(Debug)]
 struct Interruptions {
-    shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
     user_changed: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     ended: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Interruptions {
     fn check(&mut self, cx: &mut Context<'_>) -> Result<(), Status> {
-        if self.shutdown.as_mut().poll(cx).is_ready() {
-            return Err(status::shutting_down());
-        }
         if self.user_changed.as_mut().is_some_and(|changed| changed.as_mut().poll(cx).is_ready()) {
             return Err(status::user_changed());
         }

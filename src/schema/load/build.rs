@@ -8,15 +8,18 @@ use yang5::context::Context;
 
 use super::super::libyang::{self, NodeKind, SchemaModule, SchemaNode};
 use super::super::{
-    Case, CaseRef, Choice, Input, Kind, LeafInfo, LeafListInfo, ListInfo, Module, ModuleId, Naming, Node, NodeId, Rule,
-    Schema, Type,
+    Case, CaseRef, Choice, Input, Kind, LeafInfo, LeafListInfo, ListInfo, Module, ModuleId, Naming, Node, NodeId,
+    Range, Rule, Schema, Type,
 };
-use super::LoadError;
 use super::types::{Names, Types};
+use super::{LoadError, Sources};
 use crate::value::Value;
 
+/// Schema path of the port of the gRPC server.
+const GRPC_PORT: &str = "/configure/system/grpc/listening-port";
+
 /// Builds the arena of everything implemented in a context, and lists the compiled nodes by id.
-pub(super) fn schema(context: &Context, naming: Naming) -> Result<(Schema, Vec<SchemaNode<'_>>), LoadError> {
+pub(super) fn schema<'a>(context: &'a Context, sources: &Sources) -> Result<(Schema, Vec<SchemaNode<'a>>), LoadError> {
     let mut modules: Vec<_> = libyang::modules(context).collect();
     modules.sort_by_key(|module| module.name());
     let mut survey = Survey::default();
@@ -26,7 +29,7 @@ pub(super) fn schema(context: &Context, naming: Naming) -> Result<(Schema, Vec<S
             survey.visit(node, None, &[], &mut roots)?;
         }
     }
-    let schema = Builder::new(&survey, &modules, naming)?.build(roots)?;
+    let schema = Builder::new(&survey, &modules, sources)?.build(roots)?;
     Ok((schema, survey.places.into_iter().map(|place| place.node).collect()))
 }
 
@@ -133,12 +136,13 @@ struct Builder<'a, 's> {
     table: Vec<Module>,
     /// Which name the nodes go by that have two.
     called: Naming,
+    port_fixed: bool,
     names: Names,
     types: Types<'a>,
 }
 
 impl<'a, 's> Builder<'a, 's> {
-    fn new(survey: &'s Survey<'a>, modules: &[SchemaModule<'a>], called: Naming) -> Result<Self, LoadError> {
+    fn new(survey: &'s Survey<'a>, modules: &[SchemaModule<'a>], sources: &Sources) -> Result<Self, LoadError> {
         let mut names = Names::default();
         let mut ids = HashMap::new();
         for (index, module) in modules.iter().enumerate() {
@@ -149,7 +153,8 @@ impl<'a, 's> Builder<'a, 's> {
             ids.insert(module.name(), ModuleId(id));
         }
         let table = modules.iter().map(|module| describe(*module, &mut names)).collect();
-        Ok(Self { survey, modules: ids, table, called, names, types: Types::default() })
+        let Sources { naming: called, port_fixed, .. } = *sources;
+        Ok(Self { survey, modules: ids, table, called, port_fixed, names, types: Types::default() })
     }
 
     fn build(mut self, roots: Vec<NodeId>) -> Result<Schema, LoadError> {
@@ -219,6 +224,7 @@ impl<'a, 's> Builder<'a, 's> {
             NodeKind::Leaf => {
                 let ty = self.ty(place)?;
                 let default = self.defaults(place, &ty)?.into_iter().next();
+                let ty = self.narrowed(place, ty, default.as_ref());
                 Kind::Leaf(LeafInfo { ty, default, is_key: node.is_key() })
             }
             NodeKind::LeafList => {
@@ -255,6 +261,19 @@ impl<'a, 's> Builder<'a, 's> {
             Ok(Some(ty)) => Ok(ty),
             Ok(None) => Err(LoadError::Unsupported { path: self.path(place), reason: "a type RFC 7950 does not know" }),
             Err(source) => Err(LoadError::Pattern { path: self.path(place), source }),
+        }
+    }
+
+    /// The type of a leaf as the release has it: in old ones the port of the gRPC server is what its default is (C-01).
+    fn narrowed(&self, place: &Place<'a>, ty: Arc<Type>, default: Option<&Value>) -> Arc<Type> {
+        match (&*ty, default) {
+            (&Type::Integer { bits, signed, .. }, Some(&Value::Int(port)))
+                if self.port_fixed && self.path(place) == GRPC_PORT =>
+            {
+                let port = port.into();
+                Arc::new(Type::Integer { bits, signed, ranges: Box::new([Range { min: port, max: port }]) })
+            }
+            _ => ty,
         }
     }
 

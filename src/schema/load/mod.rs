@@ -34,6 +34,8 @@ pub struct Sources {
     pub test_modules: bool,
     /// Which name the elements go by that have two.
     pub naming: Naming,
+    /// Whether the port of the gRPC server takes its default and nothing else, as in old releases.
+    pub port_fixed: bool,
 }
 
 /// A schema and what libyang keeps of it, which the validator needs.
@@ -110,7 +112,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, LoadError> {
     let wanted = library.wanted(sources)?;
     let modules: Vec<_> = wanted.iter().map(|name| (name.as_str(), features(sources, name))).collect();
     let context = libyang::open(&library, &modules).map_err(|complaints| refused(&library, &complaints))?;
-    let (schema, compiled) = Compiled::read(context, |context| build::schema(context, sources.naming))?;
+    let (schema, compiled) = Compiled::read(context, |context| build::schema(context, sources))?;
     Ok(Loaded { schema: Arc::new(schema), compiled: Arc::new(compiled) })
 }
 

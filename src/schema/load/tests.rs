@@ -233,6 +233,7 @@ fn features_and_deviations_count() {
             modules: modules.iter().map(|name| (*name).to_owned()).collect(),
             test_modules: false,
             naming: Naming::Present,
+            port_fixed: false,
         });
         let schema = loaded.unwrap_or_else(|error| panic!("{error}")).schema;
         ["x", "y", "z"].into_iter().filter(|name| schema.child(None, Some("a"), name).is_some()).collect::<String>()

@@ -110,6 +110,10 @@ class Daemon:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=STOP_SECONDS)
 
+    def hang_up(self):
+        """SIGHUP: the daemon reads its file again."""
+        self.process.send_signal(signal.SIGHUP)
+
     def kill(self):
         self.process.kill()
         self.process.wait()

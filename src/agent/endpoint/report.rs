@@ -1,0 +1,130 @@
+//! What `/state/system/grpc` says about the server itself.
+//!
+//! Invariant: the leaves say what is, and change in one commit with each other. The connections and RPCs below the same
+//! container are written elsewhere.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use crate::path::{DataPath, Step};
+use crate::schema::{NodeId, Schema};
+use crate::store::{StateBatch, StateWriter};
+use crate::time::Clock;
+use crate::value::Value;
+
+const GRPC: [&str; 3] = ["state", "system", "grpc"];
+
+/// How the server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// It takes clients.
+    Up {
+        /// Where.
+        address: SocketAddr,
+        /// With or without TLS.
+        tls: bool,
+    },
+    /// It takes none.
+    Down(Down),
+}
+
+/// Why the server takes no clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Down {
+    /// It is switched off.
+    Admin,
+    /// It waits after the start of the process.
+    Delay,
+    /// Connections cannot be protected as configured.
+    Security(String),
+    /// The port cannot be had.
+    Port(String),
+}
+
+impl Down {
+    /// Its name in the model, which has none for trouble with TLS.
+    fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Admin => Some("admin-down"),
+            Self::Delay => Some("active-delay-on-boot"),
+            Self::Port(_) => Some("listen-port-unavailable"),
+            Self::Security(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Down {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Admin => f.write_str("/configure/system/grpc/admin-state is disable"),
+            Self::Delay => f.write_str("/configure/system/grpc/delay-on-boot has not passed"),
+            Self::Security(reason) | Self::Port(reason) => f.write_str(reason),
+        }
+    }
+}
+
+/// Writes the condition.
+#[derive(Debug)]
+pub(super) struct Report {
+    writer: StateWriter,
+    clock: Clock,
+    /// None where the loaded models have no such place.
+    at: Option<DataPath>,
+}
+
+impl Report {
+    pub(super) fn new(writer: StateWriter, clock: Clock) -> Self {
+        let at = place(writer.schema());
+        Self { writer, clock, at }
+    }
+
+    /// Writes all leaves.
+    pub(super) fn write(&self, condition: &Condition) {
+        let Some(at) = &self.at else { return };
+        let mut batch = StateBatch::new();
+        let mut leaves = Vec::new();
+        for (name, value) in leaves_of(condition) {
+            let Some(leaf) = at.node().and_then(|grpc| self.writer.schema().child(Some(grpc), None, name)) else {
+                continue;
+            };
+            match value {
+                Some(value) => leaves.push((leaf, value)),
+                None => batch.remove(&at.child(leaf, None)),
+            }
+        }
+        batch.set(at, leaves);
+        if let Err(error) = self.writer.commit(&batch, self.clock.now()) {
+            tracing::error!("{error}");
+        }
+    }
+}
+
+fn leaves_of(condition: &Condition) -> [(&'static str, Option<Value>); 5] {
+    let name = |name: &str| Some(Value::Enum(name.into()));
+    let (state, reason, detail, transport, port) = match condition {
+        Condition::Up { address, tls } => {
+            let transport = if *tls { "tls" } else { "unsecure" };
+            ("up", None, None, name(transport), Some(Value::Uint(address.port().into())))
+        }
+        Condition::Down(down) => ("down", down.name(), Some(Value::text(down.to_string())), None, None),
+    };
+    [
+        ("oper-state", name(state)),
+        ("oper-down-reason", reason.and_then(name)),
+        ("oper-down-detail", detail),
+        ("oper-transport", transport),
+        ("oper-listening-port", port),
+    ]
+}
+
+fn place(schema: &Schema) -> Option<DataPath> {
+    let mut at: Option<NodeId> = None;
+    let steps: Option<Vec<Step>> = GRPC
+        .iter()
+        .map(|name| {
+            at = Some(schema.child(at, None, name)?);
+            Some(Step { node: at?, key: None })
+        })
+        .collect();
+    Some(DataPath::new(steps?))
+}

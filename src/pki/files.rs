@@ -1,0 +1,102 @@
+//! The directory of certificates, keys and revocation lists, which the model names without a directory.
+//!
+//! Invariant: a name of the model leads to a file of this directory and to no other, whatever is in the name.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+
+use super::Unusable;
+
+/// A file, and the leaf that names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRef {
+    /// Path of the leaf.
+    pub leaf: String,
+    /// Name of the file.
+    pub name: String,
+}
+
+/// Where the files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    directory: PathBuf,
+}
+
+impl Files {
+    /// The files of a directory.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into() }
+    }
+
+    /// The certificates in a file, in its order: PEM, or one in DER.
+    ///
+    /// # Errors
+    ///
+    /// [`Unusable`] naming the leaf and the file; also when there is none in it.
+    pub fn certificates(&self, file: &FileRef) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+        let (path, bytes) = self.read(file)?;
+        if !is_pem(&bytes) {
+            return Ok(vec![CertificateDer::from(bytes)]);
+        }
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+        let found = found.map_err(|error| unreadable(file, &path, &error))?;
+        if found.is_empty() {
+            return Err(bad(file, &path, "holds no certificate"));
+        }
+        Ok(found)
+    }
+
+    /// The private key in a file, PEM or DER.
+    ///
+    /// # Errors
+    ///
+    /// [`Unusable`] naming the leaf and the file.
+    pub fn key(&self, file: &FileRef) -> Result<PrivateKeyDer<'static>, Unusable> {
+        let (path, bytes) = self.read(file)?;
+        if is_pem(&bytes) {
+            PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| unreadable(file, &path, &error))
+        } else {
+            PrivateKeyDer::try_from(bytes).map_err(|reason| bad(file, &path, reason))
+        }
+    }
+
+    /// The revocation list in a file, PEM or DER, not looked at any further.
+    ///
+    /// # Errors
+    ///
+    /// [`Unusable`] naming the leaf and the file.
+    pub fn revocation_list(&self, file: &FileRef) -> Result<CertificateRevocationListDer<'static>, Unusable> {
+        let (path, bytes) = self.read(file)?;
+        if is_pem(&bytes) {
+            CertificateRevocationListDer::from_pem_slice(&bytes).map_err(|error| unreadable(file, &path, &error))
+        } else {
+            Ok(CertificateRevocationListDer::from(bytes))
+        }
+    }
+
+    fn read(&self, file: &FileRef) -> Result<(PathBuf, Vec<u8>), Unusable> {
+        let path = self.directory.join(&file.name);
+        // The type of the model says so too, but the models can be others.
+        if Path::new(&file.name).file_name() != Some(OsStr::new(&file.name)) {
+            return Err(Unusable::new(&file.leaf, format!("{:?} is not the name of a file", file.name)));
+        }
+        let bytes = std::fs::read(&path).map_err(|error| bad(file, &path, &error.to_string()))?;
+        Ok((path, bytes))
+    }
+}
+
+fn is_pem(bytes: &[u8]) -> bool {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    bytes.windows(BEGIN.len()).any(|window| window == BEGIN)
+}
+
+fn unreadable(file: &FileRef, path: &Path, error: &pem::Error) -> Unusable {
+    bad(file, path, &error.to_string())
+}
+
+fn bad(file: &FileRef, path: &Path, reason: &str) -> Unusable {
+    Unusable::new(&file.leaf, format!("{}: {reason}", path.display()))
+}
