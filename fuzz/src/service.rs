@@ -19,7 +19,6 @@ use ganymede::time::{Clock, Timestamp};
 use ganymede::value::Value;
 use http_body_util::{BodyExt, Full};
 use tokio::runtime::Runtime;
-use tokio_util::sync::CancellationToken;
 use tonic::Code;
 use tower_service::Service;
 
@@ -79,9 +78,10 @@ impl Stage {
             clock: Clock::Fixed(Timestamp::EPOCH),
             limits,
             free_paths: Arc::new(tokio::sync::Semaphore::new(limits.subscription_paths)),
+            groups: Arc::default(),
+            subscriptions: Arc::default(),
             profile: Profile::LATEST,
             release: "26.3.R1".to_owned(),
-            shutdown: CancellationToken::new(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         Self { runtime, server: GnmiServer::new(gnmi), _bench: bench }
