@@ -49,7 +49,7 @@ pub enum Command {
         /// The directory to write it to
         #[arg(long)]
         out: PathBuf,
-        /// The TOML file, when its [yang] table loads other modules than the built-in ones
+        /// The TOML file, when its table of YANG modules loads other modules than the built-in ones
         #[arg(long)]
         config: Option<PathBuf>,
     },

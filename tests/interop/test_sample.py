@@ -8,7 +8,7 @@ from pygnmi.client import gNMIclient
 
 from harness import pygnmi
 from harness.gnmic import leaves as gnmic_leaves
-from harness.wire import SECOND, assert_refusal, deletes, leaves, subscription
+from harness.wire import SECOND, Connection, assert_refusal, deletes, leaves, subscription
 
 LOCATION = "/configure/system/location"
 STATISTICS = "/state/port[port-id=*]/statistics"
@@ -136,3 +136,22 @@ def test_updates_only_waits_for_the_tick(client, location):
     stream = client.subscribe(sample(LOCATION, 1), mode="STREAM", updates_only=True)
     assert stream.until_sync(timeout=0.5) == []
     assert leaves(stream.next(timeout=1.5)) == [(LOCATION, "constant")]
+
+
+def test_a_burst_of_subscriptions_keeps_its_cadence(new_daemon):
+    # SMP-019
+    daemon = new_daemon()
+    with Connection(daemon.address) as session:
+        paths = (STATISTICS, "/state/system/up-time", "/interfaces/interface[name=*]/state/counters")
+        streams = [session.subscribe(sample(paths[n % 3], 1), mode="STREAM") for n in range(224)]
+        for stream in streams:
+            stream.until_sync(timeout=20)
+        time.sleep(4.5)
+        gaps = []
+        for stream in streams:
+            stamps = sorted({each.timestamp for _, each in stream.during(0.005)})
+            gaps += [abs(b - a - SECOND) for a, b in itertools.pairwise(stamps)]
+        gaps.sort()
+        assert len(gaps) >= 3 * len(streams)
+        # One in a hundred is forgiven to a machine that has other things to do as well.
+        assert gaps[len(gaps) * 99 // 100] < SECOND / 10

@@ -16,6 +16,7 @@ mod bytes_laws;
 mod capabilities;
 mod codes;
 mod commit_confirmed;
+mod config_lag;
 mod config_subscription;
 mod door;
 mod encodings;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use ganymede::pb::gnmi::subscribe_response::Response;
 use ganymede::pb::gnmi::{CapabilityRequest, Encoding, SubscriptionMode};
 use regex::Regex;
 use tonic::Code;
@@ -188,4 +189,24 @@ async fn switches_all_of_them() {
     check_refused(client.get(get(["/lldp"])).await, Code::Unimplemented, &["/lldp", "disabled by configuration"]);
     let models = client.capabilities(CapabilityRequest::default()).await.unwrap().supported_models;
     assert!(models.iter().all(|model| !model.name.starts_with("openconfig-")), "{models:?}");
+}
+
+/// SUB-050: nothing is sent as atomic. What the models mark as such is state that this element has none of: syslog
+/// messages and forwarding tables.
+#[tokio::test(flavor = "multi_thread")]
+async fn sends_nothing_as_atomic() {
+    let (_harness, client) = with_all_models().await;
+    client.apply(update("/lldp/config", r#"{"system-name":"x"}"#)).await;
+    let sampled = crate::request::stream([sample("/", 60_000)]);
+    for list in [once(["/"]), on_change(["/"]), sampled] {
+        let mut subscription = client.subscribe(list).await;
+        let mut notifications = 0;
+        while let Some(Response::Update(notification)) = subscription.response().await.unwrap().unwrap().response {
+            assert!(!notification.atomic, "{notification:?}");
+            notifications += 1;
+        }
+        assert!(notifications > 0);
+    }
+    let marked = ["/system/messages/state/message", "/network-instances/network-instance/afts"];
+    client.check_once(once(marked), &["sync", "end"]).await;
 }

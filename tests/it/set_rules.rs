@@ -125,3 +125,29 @@ async fn saves_unless_told_otherwise() {
     let harness = harness.restart().await;
     check_leaf(&harness.client("admin").await, location, r#""waits""#).await;
 }
+
+/// SET-029: an entry that is there for its state is configured by the same rules as a new one, so that what was accepted
+/// once is accepted by the next start too.
+#[tokio::test(flavor = "multi_thread")]
+async fn judges_the_keys_of_entries_that_become_configured() {
+    let harness = Harness::start_with("[platform.sim]\nports = 2").await;
+    let client = harness.client("admin").await;
+    let config = |more: &str| {
+        let json = format!(r#"{{"type":"iana-if-type:ethernetCsmacd","mtu":1400{more}}}"#);
+        update("/interfaces/interface[name=sim-1]/config", &json)
+    };
+    check_leaf(&client, "/interfaces/interface[name=sim-1]/state/admin-status", r#""UP""#).await;
+    check_refused(client.set(config("")).await, Code::Aborted, &["/interfaces/interface[name=sim-1]/name", "sim-1"]);
+    client.apply(config(r#","name":"sim-1""#)).await;
+    let refers = update(
+        "/interfaces/interface[name=sim-2]",
+        r#"{"name":"sim-2","config":{"name":"sim-2","type":"iana-if-type:ethernetCsmacd"}}"#,
+    );
+    client.apply(refers).await;
+    drop(client);
+    let harness = harness.restart().await;
+    let client = harness.client("admin").await;
+    check_leaf(&client, "/interfaces/interface[name=sim-1]/config/mtu", "1400").await;
+    client.apply(set().delete("/interfaces/interface[name=sim-1]")).await;
+    client.apply(config(r#","name":"sim-1""#)).await;
+}

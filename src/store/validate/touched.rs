@@ -105,6 +105,41 @@ impl<'a> Change<'a> {
                 DeltaItem::Created(_) | DeltaItem::Reordered(..) => {}
             }
         }
+        for (entry, configured) in self.switched_entries(nodes) {
+            let Some(branch) = self.candidate.branch(entry.steps()) else { continue };
+            for child in branch.children() {
+                let Child::Leaf(node, leaf) = child else { continue };
+                if nodes.contains(*node) && matches!(&self.schema.node(*node).kind, Kind::Leaf(leaf) if leaf.is_key) {
+                    let [old, new] = if configured { [None, Some(&leaf.value)] } else { [Some(&leaf.value), None] };
+                    visit(LeafStep { at: entry.steps(), node: *node, old, new });
+                }
+            }
+        }
+    }
+
+    /// Entries that were and are there, and are configured now and were not, or the other way round. Their keys come into
+    /// the configuration or leave it without any difference in the tree.
+    fn switched_entries(&self, nodes: &NodeSet) -> BTreeMap<DataPath, bool> {
+        let mut switched = BTreeMap::new();
+        for item in self.delta.items() {
+            let (DeltaItem::Leaves { at: path, .. }
+            | DeltaItem::Removed(path)
+            | DeltaItem::Created(path)
+            | DeltaItem::Reordered(path, _)) = item;
+            for length in 1..=path.steps().len() {
+                let entry = &path.steps()[..length];
+                if !self.is_mixed_entry(entry) || !entry.last().is_some_and(|step| nodes.contains(step.node)) {
+                    continue;
+                }
+                let configured = |tree: &Tree| tree.branch(entry).map(|branch| is_configured(self.schema, branch));
+                if let (Some(before), Some(now)) = (configured(self.base), configured(self.candidate))
+                    && before != now
+                {
+                    switched.insert(DataPath::new(entry), now);
+                }
+            }
+        }
+        switched
     }
 
     /// Entries of a list whose leaves `within` came, changed or went, `within` being below the list.
