@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ganymede::time::{Clock, Timestamp};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::Result;
 use crate::client::{SILENCE_MAX, Session};
@@ -20,6 +20,8 @@ const QUIET: Duration = Duration::from_millis(100);
 pub(crate) struct Live {
     tracks: Vec<Arc<Mutex<Track>>>,
     running: JoinSet<Result<()>>,
+    /// To end the one that was opened last.
+    last: Option<AbortHandle>,
 }
 
 /// How subscriptions are opened and counted.
@@ -144,14 +146,15 @@ impl Live {
             session.clone().capabilities().await?;
         }
         let (synced, mut syncs) = mpsc::channel(requests.len().max(1));
-        let mut live = Self { tracks: Vec::new(), running: JoinSet::new() };
+        let mut live = Self { tracks: Vec::new(), running: JoinSet::new(), last: None };
         let mut due = tokio::time::Instant::now();
         for (session, request) in sessions.iter().cycle().zip(requests) {
             tokio::time::sleep_until(due).await;
             due += opening.apart;
             let track = Arc::<Mutex<Track>>::default();
             live.tracks.push(track.clone());
-            live.running.spawn(follow(session.clone(), request.clone(), opening.round, track, synced.clone()));
+            let follow = follow(session.clone(), request.clone(), opening.round, track, synced.clone());
+            live.last = Some(live.running.spawn(follow));
         }
         for _ in requests {
             tokio::select! {
@@ -176,6 +179,16 @@ impl Live {
         let (seconds, cpu) = (started.elapsed().as_secs_f64(), server.usage().cpu_seconds()? - before);
         let tracks = self.tracks.iter().map(|track| lock(track).take()).collect();
         Ok(Window { seconds, cpu, tracks })
+    }
+
+    /// Ends the subscription that was opened last, so that the server has room for another RPC. Nothing can be counted
+    /// after that.
+    pub(crate) async fn end_last(&mut self) {
+        if let Some(last) = self.last.take() {
+            last.abort();
+            // It has ended because it was told to.
+            let _ = self.running.join_next().await;
+        }
     }
 
     /// Waits until one of the subscriptions ends, which none should.
