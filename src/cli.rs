@@ -1,5 +1,7 @@
 //! The command line: what can be asked, and the commands that need no daemon.
 
+mod configuration;
+
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,8 @@ use crate::codec::{PROTO_FILE_NAME, proto_file};
 use crate::config::{self, ConfigError};
 use crate::control::SubscriptionAction;
 use crate::schema::{LoadError, load};
+
+pub use configuration::{ConfigAction, print};
 
 /// The gRPC management plane of a carrier router, for a Linux lab VM or whitebox.
 #[derive(Debug, Parser)]
@@ -43,6 +47,21 @@ pub enum Command {
         /// What to do instead of listing them
         #[command(subcommand)]
         action: Option<SubscriptionAction>,
+    },
+    /// Look at the configuration of a daemon that runs and at its history, go back, export and import
+    Config {
+        /// The TOML file of the daemon
+        #[arg(long)]
+        config: PathBuf,
+        /// What to do
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+    /// Make a daemon that runs read its TOML file again, and show what that changed
+    Reload {
+        /// The TOML file of the daemon
+        #[arg(long)]
+        config: PathBuf,
     },
     /// Write the .proto file of the loaded YANG, for clients of the encoding BYTES
     Proto {

@@ -9,9 +9,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ganymede::agent::{Agent, StartError};
-use ganymede::cli::{Arguments, Command, PasswdError, ProtoError, passwd, proto};
+use ganymede::cli::{self, Arguments, Command, PasswdError, ProtoError, passwd, proto};
 use ganymede::config::{self, Config};
-use ganymede::control::{self, SubscriptionAction, print_answer};
+use ganymede::control::{self, Answer, Question, SubscriptionAction, Task, print_answer};
 use ganymede::log;
 use ganymede::platform::on_change_paths;
 use ganymede::schema::{Sources, load};
@@ -40,19 +40,12 @@ fn main() -> ExitCode {
             Err(error @ PasswdError::Hash(_)) => failed(&error, SOFTWARE),
             Err(error) => failed(&error, USAGE),
         },
-        Command::Subscriptions { config, action } => match config::load(&config) {
-            Err(error) => failed(&error, CONFIGURATION),
-            Ok(settings) => match control::ask(&settings.data_dir, &SubscriptionAction::question(action)) {
-                Err(error) => failed(&error, UNAVAILABLE),
-                Ok(answer) => match print_answer(&answer) {
-                    Ok(text) => {
-                        print!("{text}");
-                        ExitCode::SUCCESS
-                    }
-                    Err(reason) => failed(&reason, USAGE),
-                },
-            },
+        Command::Subscriptions { config, action } => ask(&config, &SubscriptionAction::question(action), print_answer),
+        Command::Config { config, action } => match action.question() {
+            Ok(question) => ask(&config, &question, |answer| action.print(answer)),
+            Err(error) => failed(&error, USAGE),
         },
+        Command::Reload { config } => ask(&config, &Question::Configuration(Task::Reload), cli::print),
         Command::Proto { out, config } => match proto(&out, config.as_deref()) {
             Ok(file) => {
                 println!("{}", file.display());
@@ -77,6 +70,26 @@ fn main() -> ExitCode {
             }
             Ok(settings) => run(settings, &config, check),
         },
+    }
+}
+
+/// Asks the daemon that runs with this file, and prints its answer.
+fn ask(config: &Path, question: &Question, print: impl Fn(&Answer) -> Result<String, String>) -> ExitCode {
+    let settings = match config::load(config) {
+        Ok(settings) => settings,
+        Err(error) => return failed(&error, CONFIGURATION),
+    };
+    let answer = match control::ask(&settings.data_dir, question) {
+        Ok(answer) => answer,
+        Err(error) => return failed(&error, UNAVAILABLE),
+    };
+    match print(&answer) {
+        // Whoever reads may have had enough: `| head`.
+        Ok(text) => {
+            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(reason) => failed(&reason, USAGE),
     }
 }
 

@@ -249,6 +249,15 @@ pub fn sealed(password: &str) -> Value {
     Value::text(hash_password(password.as_bytes()).unwrap_or_else(|_| LOCKED.to_owned()))
 }
 
+/// Whether a leaf holds what nobody is to read in a log or in a list of changes, hashed or encrypted or not. Told by its
+/// name, so that models which are not known here count too.
+pub fn is_secret(schema: &Schema, id: NodeId) -> bool {
+    let node = schema.node(id);
+    let named = |part: &str| node.name.contains(part);
+    node.is_terminal()
+        && (named("password") || named("secret") || named("passphrase") || named("-key") && !named("public"))
+}
+
 /// Whether a node is the password of a local user.
 pub fn is_password(schema: &Schema, id: NodeId) -> bool {
     *schema.node(id).name == *"password" && schema.path_text(id) == PASSWORD

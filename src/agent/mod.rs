@@ -8,8 +8,10 @@ mod datastore;
 mod element;
 mod endpoint;
 mod error;
+mod operator;
 mod patience;
 mod reload;
+mod storage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use error::StartError;
+pub use reload::Reloaded;
 
 use crate::aaa::Authenticator;
 use crate::admission::{Admission, Limits, Sessions};
@@ -37,18 +40,19 @@ use crate::time::Clock;
 use datastore::Datastore;
 use element::Element;
 use endpoint::{Endpoint, Services};
+use reload::Reloader;
 
 /// A daemon that is ready to serve.
 #[derive(Debug)]
 pub struct Agent {
     datastore: Datastore,
     /// The settings in effect; replaced by a reload.
-    config: Mutex<Config>,
+    config: Arc<Mutex<Config>>,
     clock: Clock,
     sessions: Arc<Sessions>,
     subscriptions: Arc<Registry>,
     element: Element,
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
 }
 
 impl Agent {
@@ -74,7 +78,8 @@ impl Agent {
             admission,
         };
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
-        Ok(Self { datastore, config: Mutex::new(config), clock, sessions, subscriptions, element, endpoint })
+        let (config, endpoint) = (Arc::new(Mutex::new(config)), Arc::new(endpoint));
+        Ok(Self { datastore, config, clock, sessions, subscriptions, element, endpoint })
     }
 
     /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
@@ -96,7 +101,9 @@ impl Agent {
             self.element.stop();
             served.cancel();
         };
-        tokio::join!(serving, patience::watch(&self.datastore.config, &self.clock, &served));
+        let config = &self.datastore.config;
+        let patience = patience::watch(config, &self.clock, &served);
+        tokio::join!(serving, patience, storage::watch(config, &self.clock, &served));
     }
 
     async fn serve_until(&self, shutdown: CancellationToken) {
@@ -105,11 +112,16 @@ impl Agent {
         // Ends with this call.
         let mut beside = JoinSet::new();
         beside.spawn(monitor.run());
-        match Door::open(&self.data_dir(), self.subscriptions.clone()) {
+        match Door::open(&self.data_dir(), self.subscriptions.clone(), Arc::new(self.reloader())) {
             Ok(door) => drop(beside.spawn(door.serve())),
             Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
         }
         self.endpoint.run(shutdown).await;
+    }
+
+    fn reloader(&self) -> Reloader {
+        let (datastore, config) = (self.datastore.clone(), self.config.clone());
+        Reloader { datastore, config, endpoint: self.endpoint.clone(), clock: self.clock.clone() }
     }
 
     fn data_dir(&self) -> PathBuf {
@@ -126,6 +138,7 @@ impl Agent {
         };
         Monitor::new(monitor::Parts {
             store: self.datastore.store.clone(),
+            config: self.datastore.config.clone(),
             sessions: self.sessions.clone(),
             subscriptions: self.subscriptions.clone(),
             server: Box::new(server),

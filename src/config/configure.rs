@@ -255,7 +255,7 @@ impl Walk<'_> {
 }
 
 /// A name without its module.
-fn bare(name: &str) -> &str {
+pub(super) fn bare(name: &str) -> &str {
     name.split_once(':').map_or(name, |(_, local)| local)
 }
 

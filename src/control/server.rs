@@ -12,11 +12,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Answer, QUESTION_MAX, Question, Subscription, socket};
+use super::{Answer, Operator, QUESTION_MAX, Question, Subscription, socket};
 use crate::feed::{Account, Registry};
 use crate::telemetry::ListMode;
 
-/// Time for one conversation.
+/// Time to hear a question, and to be heard. An answer takes the time that it takes.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Conversations at the same time; more of them wait.
 const CONVERSATIONS_MAX: usize = 8;
@@ -30,11 +30,17 @@ pub struct OpenError {
 }
 
 /// The open socket. Taken away when dropped.
-#[derive(Debug)]
 pub struct Door {
     path: PathBuf,
     listener: UnixListener,
+    desk: Desk,
+}
+
+/// Those who know the answers.
+#[derive(Clone)]
+struct Desk {
     subscriptions: Arc<Registry>,
+    operator: Arc<dyn Operator>,
 }
 
 impl Door {
@@ -43,10 +49,10 @@ impl Door {
     /// # Errors
     ///
     /// [`OpenError`], for one when the path is longer than a socket may have (107 bytes).
-    pub fn open(data_dir: &Path, subscriptions: Arc<Registry>) -> Result<Self, OpenError> {
+    pub fn open(data_dir: &Path, subscriptions: Arc<Registry>, operator: Arc<dyn Operator>) -> Result<Self, OpenError> {
         let path = socket(data_dir);
         let listener = listen(&path).map_err(|source| OpenError { path: path.clone(), source })?;
-        Ok(Self { path, listener, subscriptions })
+        Ok(Self { path, listener, desk: Desk { subscriptions, operator } })
     }
 
     /// Answers until it is dropped.
@@ -57,10 +63,7 @@ impl Door {
                 Some(_) = conversations.join_next() => {}
                 accepted = self.listener.accept(), if conversations.len() < CONVERSATIONS_MAX => match accepted {
                     Ok((stream, _)) => {
-                        let subscriptions = self.subscriptions.clone();
-                        conversations.spawn(async move {
-                            let _ = timeout(PATIENCE, converse(stream, &subscriptions)).await;
-                        });
+                        conversations.spawn(converse(stream, self.desk.clone()));
                     }
                     Err(error) => {
                         tracing::warn!("control socket: {error}");
@@ -89,34 +92,51 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn converse(stream: UnixStream, subscriptions: &Registry) -> io::Result<()> {
+async fn converse(stream: UnixStream, desk: Desk) -> io::Result<()> {
+    let user = user(&stream);
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reader.take(QUESTION_MAX)).read_line(&mut line).await?;
-    let answer = match serde_json::from_str(&line) {
-        Ok(question) => answer(&question, subscriptions),
+    timeout(PATIENCE, BufReader::new(reader.take(QUESTION_MAX)).read_line(&mut line)).await??;
+    let asked = serde_json::from_str(&line);
+    drop(line);
+    let answer = match asked {
+        // Waiting for the disk blocks.
+        Ok(question) => tokio::task::spawn_blocking(move || desk.answer(question, &user)).await?,
         Err(error) => Answer::Refused { reason: format!("the question cannot be read: {error}") },
     };
     let mut line = serde_json::to_string(&answer)?;
     line.push('\n');
-    writer.write_all(line.as_bytes()).await
+    timeout(PATIENCE, writer.write_all(line.as_bytes())).await?
 }
 
-fn answer(question: &Question, registry: &Registry) -> Answer {
-    match *question {
-        Question::Subscriptions => {
-            let subscriptions = registry.running().iter().map(|account| subscription(account)).collect();
-            Answer::Subscriptions { subscriptions }
-        }
-        Question::EndSubscription { id } if registry.end(id) => {
-            tracing::info!(id, "subscription ended by an administrator");
-            Answer::Ended { count: 1 }
-        }
-        Question::EndSubscription { id } => Answer::Refused { reason: format!("there is no subscription {id}") },
-        Question::EndSubscriptions => {
-            let count = registry.end_all();
-            tracing::info!(count, "all subscriptions ended by an administrator");
-            Answer::Ended { count }
+/// Who is on the other side, as the kernel knows it.
+fn user(stream: &UnixStream) -> String {
+    match stream.peer_cred().map(|credentials| credentials.uid()) {
+        Ok(0) => "root".to_owned(),
+        Ok(uid) => format!("uid {uid}"),
+        Err(_) => "unknown".to_owned(),
+    }
+}
+
+impl Desk {
+    fn answer(&self, question: Question, user: &str) -> Answer {
+        let registry = &self.subscriptions;
+        match question {
+            Question::Configuration(task) => self.operator.answer(task, user),
+            Question::Subscriptions => {
+                let subscriptions = registry.running().iter().map(|account| subscription(account)).collect();
+                Answer::Subscriptions { subscriptions }
+            }
+            Question::EndSubscription { id } if registry.end(id) => {
+                tracing::info!(id, "subscription ended by an administrator");
+                Answer::Ended { count: 1 }
+            }
+            Question::EndSubscription { id } => Answer::Refused { reason: format!("there is no subscription {id}") },
+            Question::EndSubscriptions => {
+                let count = registry.end_all();
+                tracing::info!(count, "all subscriptions ended by an administrator");
+                Answer::Ended { count }
+            }
         }
     }
 }

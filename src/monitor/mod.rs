@@ -1,8 +1,10 @@
-//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, and the subscriptions that run.
+//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, the subscriptions that run, and the
+//! commits of its configuration.
 //!
 //! Invariant: state is at most one [`REFRESH`] old. It is read from counters that others keep anyway, and written only
 //! where it changed, so a daemon that nobody talks to makes no commit, and an RPC does not wait for this.
 
+mod commits;
 mod grpc;
 mod listing;
 mod subscriptions;
@@ -17,7 +19,7 @@ pub use grpc::Server;
 use crate::admission::Sessions;
 use crate::feed::Registry;
 use crate::platform::map::Gaps;
-use crate::store::{StateBatch, StateWriter, Store, Tree};
+use crate::store::{ConfigWriter, StateBatch, StateWriter, Store, Tree};
 use crate::time::Clock;
 
 /// How often state follows.
@@ -33,12 +35,15 @@ pub struct Monitor {
     clock: Clock,
     grpc: grpc::Grpc,
     subscriptions: subscriptions::Subscriptions,
+    commits: commits::Commits,
 }
 
 /// What a monitor looks at.
 pub struct Parts {
     /// The data, where it also reads configuration.
     pub store: Arc<Store>,
+    /// The configuration and its history.
+    pub config: Arc<ConfigWriter>,
     /// The sessions.
     pub sessions: Arc<Sessions>,
     /// The subscriptions.
@@ -52,13 +57,14 @@ pub struct Parts {
 impl Monitor {
     /// Looks up the places of everything; nothing is written yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, sessions, subscriptions, server, clock } = parts;
+        let Parts { store, config, sessions, subscriptions, server, clock } = parts;
         let schema = store.schema();
         let mut gaps = Gaps::default();
         let grpc = grpc::Grpc::new(schema.clone(), sessions, server, &mut gaps);
         let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
+        let commits = commits::Commits::new(schema.clone(), &config, &mut gaps);
         gaps.report("monitor");
-        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, subscriptions }
+        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, subscriptions, commits }
     }
 
     /// Writes what has changed since the last time.
@@ -66,6 +72,7 @@ impl Monitor {
         let mut batch = StateBatch::new();
         self.grpc.write(&self.store.newest().tree, &mut batch);
         self.subscriptions.write(&mut batch);
+        self.commits.write(&mut batch);
         self.commit(batch);
         while let Some(batch) = self.subscriptions.write_paths(BATCH_PLACES) {
             self.commit(batch);
