@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::aaa::{self, SetGuard, Users};
-use crate::config::{Config, ModelTables, edits};
+use crate::config::{Config, ModelTables, edits, edits_upon};
 use crate::schema::{Loaded, load};
 use crate::store::{
     Author, Committed, ConfigWriter, Interface, Journal, Record, Store, Tree, Unconfirmed, Validator, prepare,
@@ -74,7 +74,7 @@ impl Datastore {
     /// Applies the tables of the file as one commit and remembers that they are applied.
     pub(super) fn apply(&self, models: &ModelTables, clock: &Clock) -> Result<Committed, StartError> {
         let schema = self.store.schema();
-        let mut edits = edits(models, schema)?;
+        let mut edits = edits_upon(models, schema, &self.store.newest().tree)?;
         aaa::local::seal(schema, &mut edits);
         let Record { time, author, .. } = Record::of_system(models.file().to_owned(), clock.now());
         let author = Author { interface: Interface::File, ..author };

@@ -117,6 +117,8 @@ impl Agent {
             Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
         }
         self.endpoint.run(shutdown).await;
+        // Whoever starts the next agent on this directory finds the file free.
+        beside.shutdown().await;
     }
 
     fn reloader(&self) -> Reloader {

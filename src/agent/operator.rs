@@ -122,7 +122,7 @@ impl Reloader {
         match format {
             Format::Toml => {
                 let tables = config::parse(name, text)?.models;
-                let edits = config::edits(&tables, schema)?;
+                let edits = config::edits_upon(&tables, schema, &self.datastore.store.newest().tree)?;
                 Ok(if *merge { edits } else { in_place(schema, edits) })
             }
             Format::Json => {

@@ -159,7 +159,11 @@ pub enum CommitError {
 }
 
 fn kept(known: &Option<(u64, u64)>) -> String {
-    known.map_or_else(|| "none is".to_owned(), |(oldest, newest)| format!("those from {oldest} to {newest} are"))
+    match known {
+        None => "none is".to_owned(),
+        Some((oldest, newest)) if oldest == newest => format!("only {oldest} is"),
+        Some((oldest, newest)) => format!("those from {oldest} to {newest} are"),
+    }
 }
 
 /// A commit that is on disk and published.

@@ -62,6 +62,14 @@ async fn configuration(client: &Client) -> Vec<String> {
     texts
 }
 
+/// A leaf of every type, and lists in the order of their user.
+const TYPES: &str = r#"{"int8":-8,"int16":-16,"int32":-32,"int64":"-9223372036854775808","uint8":8,"uint16":16,
+    "uint32":4294967295,"uint64":"18446744073709551615","decimal":"-1.500","string":"abc","text":"1 = \"[x]\" # y",
+    "boolean":false,"enumeration":"minus","bits":"first fifth","binary":"AP8=","empty":[null],
+    "identity":"ganymede-test:red","instance":"/ganymede-test:test/types","leafref":"1 = \"[x]\" # y",
+    "union-string-first":"5","union-number-first":5,"union-enum-number":"never","union-identity-string":"free",
+    "strings":["b","a"],"numbers":[3,1,2],"big-numbers":["18446744073709551615"],"with-default":7}"#;
+
 /// A configuration with a leaf of most kinds, of all families, with orders, defaults that were said, and a password.
 fn everything() -> ganymede::pb::gnmi::SetRequest {
     set()
@@ -71,6 +79,12 @@ fn everything() -> ganymede::pb::gnmi::SetRequest {
             "/configure/system/security/user-params/local-user/user[user-name=second]",
             json(r#"{"password":"plain","access":{"grpc":true},"console":{"member":["administrative"]}}"#),
         )
+        .update("/test/types", ietf(TYPES))
+        .update("/test/ordered", ietf(r#"[{"name":"z","value":"1"},{"name":"a","value":"2"}]"#))
+        .update("/test/b[key1=x y][key2=a]/c[key1=k]/value", json(r#""deep""#))
+        .update("/test/presence", ietf("{}"))
+        .update("/test/choices/secure-port", ietf("8443"))
+        .update("/test/mixed[name=m]/config", ietf(r#"{"name":"m","enabled":false}"#))
         .update(
             "/interfaces/interface[name=eth9]/config",
             json(r#"{"name":"eth9","type":"iana-if-type:ethernetCsmacd"}"#),
@@ -122,7 +136,7 @@ async fn goes_through_the_history() {
     let lines: Vec<_> = shown.lines().skip(1).collect();
     assert_eq!(lines, ["+ /configure/system/contact: noc", "~ /configure/system/location: one -> two"]);
     let back = config(&harness, &["rollback", "2", "--comment", "back to one"]).await;
-    assert!(back.ends_with("~ /configure/system/location: two -> one\ncommit 4\n"), "{back}");
+    assert_eq!(back, "~ /configure/system/location: two -> one\n- /configure/system/contact: noc\ncommit 4\n",);
     client.check_get(get([LOCATION]), &[&format!("{LOCATION} = \"one\"")]).await;
     assert!(config(&harness, &["history"]).await.ends_with("  back to one\n"));
     assert_eq!(config(&harness, &["diff", "2"]).await, "no difference\n");
@@ -186,6 +200,7 @@ async fn a_reload_tells_what_changed() {
     assert!(lines.contains(&"~ /configure/system/location: elsewhere -> two"), "{out}");
     assert!(lines.contains(&&*format!("+ {user}/password: (hidden)")), "{out}");
     assert!(lines.contains(&"~ limits.sessions: 8 -> 5 (at the next start)"), "{out}");
+    assert!(!out.contains("user-name=admin"), "a password that has not changed: {out}");
     assert!(!out.contains("open") && !out.contains("argon2"), "{out}");
     client.check_get(get(["/configure/system/contact"]), &["/configure/system/contact = \"noc\""]).await;
     // A file that is wrong anywhere changes nothing at all.

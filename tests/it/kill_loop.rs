@@ -1,6 +1,7 @@
 //! The daemon as a process, killed at random moments while it is being configured.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -52,7 +53,8 @@ impl Daemon {
 
     fn spawn(file: &Path) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ganymede"));
-        command.arg("run").arg("--config").arg(file).stdin(Stdio::null()).stdout(Stdio::null());
+        let log = OpenOptions::new().create(true).append(true).open(file.with_extension("log")).unwrap();
+        command.arg("run").arg("--config").arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         command.spawn().unwrap()
     }
 
@@ -68,7 +70,8 @@ impl Daemon {
         let deadline = Instant::now() + START_PATIENCE;
         while tokio::net::TcpStream::connect(address).await.is_err() {
             if let Some(status) = self.process.try_wait().unwrap() {
-                panic!("the daemon does not start: {status}");
+                let log = std::fs::read_to_string(self.file.with_extension("log")).unwrap();
+                panic!("the daemon does not start: {status}\n{log}");
             }
             assert!(Instant::now() < deadline, "the daemon does not listen");
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -124,7 +127,7 @@ async fn number(client: &Client, path: &str) -> u64 {
     value.trim_end_matches('"').parse().unwrap()
 }
 
-/// After a kill at any moment the file opens, every Set that was acknowledged is there, and none by half.
+/// SET-051: after a kill at any moment the file opens, every Set that was acknowledged is there, and none by half.
 #[tokio::test(flavor = "multi_thread")]
 async fn kills_lose_nothing() {
     let rounds = std::env::var(ROUNDS_VARIABLE).map_or(ROUNDS, |rounds| rounds.parse().unwrap());

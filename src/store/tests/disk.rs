@@ -182,7 +182,7 @@ fn crowd(bench: &Bench, control: &Control, count: u64, mood: Mood) -> (Outcome, 
     })
 }
 
-/// Twenty commits that waited for the disk cost it one sync, as one alone does, and each is a commit of its own.
+/// SET-044: twenty commits that waited for the disk cost it one sync, as one alone does, and each is a commit of its own.
 #[test]
 fn who_waits_goes_together() {
     let (bench, control) = bench();
@@ -204,7 +204,7 @@ fn who_waits_goes_together() {
     assert_eq!(bench.reopened().configuration(), configuration);
 }
 
-/// One in a group is refused for what it asks; the others are not.
+/// SET-044: one in a group is refused for what it asks; the others are not.
 #[test]
 fn a_refusal_is_its_own() {
     let (bench, control) = bench();
