@@ -53,7 +53,9 @@ impl Services {
     /// Names of the services that are served now.
     pub(super) fn served(&self) -> impl Iterator<Item = &'static str> {
         let newest = self.store.newest();
-        self.registered().filter(move |service| (service.enabled)(&self.knobs, &newest.tree)).map(|service| service.name)
+        self.registered()
+            .filter(move |service| (service.enabled)(&self.knobs, &newest.tree))
+            .map(|service| service.name)
     }
 
     /// Whether a service is served by this configuration; none when there is no such service. The empty name means the

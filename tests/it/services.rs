@@ -105,7 +105,8 @@ async fn reflection_names_what_is_served() {
     lab.client().await.apply(update(GNMI_STATE, r#""disable""#)).await;
     assert_eq!(services(&channel, V1).await, TELLING);
     assert_eq!(services(&channel, V1ALPHA).await, TELLING);
-    let symbols = [GNMI, "gnmi.gNMI.Get", "gnmi.Path"].map(|symbol| MessageRequest::FileContainingSymbol(symbol.into()));
+    let symbols =
+        [GNMI, "gnmi.gNMI.Get", "gnmi.Path"].map(|symbol| MessageRequest::FileContainingSymbol(symbol.into()));
     let answers = reflect(&channel, V1, "admin", symbols.map(question).to_vec()).await.unwrap();
     let found: Vec<bool> = answers.iter().map(|answer| files(answer).is_ok()).collect();
     assert_eq!(found, [false, false, true]);
@@ -265,7 +266,8 @@ async fn services_are_for_users() {
         let request = with_credentials(HealthCheckRequest::default(), user, user);
         HealthClient::new(channel.clone()).check(request).await.map(|_| ())
     };
-    for (user, code) in [("", Code::Unauthenticated), ("eve", Code::Unauthenticated), ("nogrpc", Code::PermissionDenied)]
+    for (user, code) in
+        [("", Code::Unauthenticated), ("eve", Code::Unauthenticated), ("nogrpc", Code::PermissionDenied)]
     {
         check_refused(reflect(&channel, V1, user, list()).await, code, &["MINOR: MGMT_CORE #20"]);
         check_refused(reflect(&channel, V1ALPHA, user, list()).await, code, &["MINOR: MGMT_CORE #20"]);
@@ -281,8 +283,8 @@ async fn services_are_for_users() {
     reflect(&channel, V1, "admin", list()).await.unwrap();
     let logged = |user: &str, rpc: &str, verdict: &str, paths: &str| {
         let log = harness.security_log();
-        let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let line = lines.filter(|line| line["event"] == "rpc" && line["user"] == user && line["rpc"] == rpc).last();
+        let mut lines = log.lines().rev().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let line = lines.find(|line| line["event"] == "rpc" && line["user"] == user && line["rpc"] == rpc);
         line.is_some_and(|line| line["verdict"] == verdict && line["paths"].as_str().unwrap_or_default() == paths)
     };
     eventually(true, async || logged("silent", V1, "unauthorized", "")).await;
