@@ -40,8 +40,10 @@ pub struct User {
     pub profiles: Vec<Arc<Profile>>,
     /// What the profiles permit to do with data.
     pub rights: Arc<Rights>,
-    /// What is closed to the user even where profiles are not asked; none for a user of lawful intercept.
-    pub closed: Option<Arc<Rights>>,
+    /// The same for reading, which shows no secrets.
+    pub reading: Arc<Rights>,
+    /// What may be read where profiles are not asked: all but secrets and, without that right, lawful intercept.
+    pub closed: Arc<Rights>,
 }
 
 impl User {
@@ -59,11 +61,11 @@ impl User {
         self.rights.may_write()
     }
 
-    /// What limits the user's reading; none where nothing does. Lawful intercept is closed in any case, the rest only
-    /// where profiles are asked (GET-022, AUTH-029 to AUTH-031).
+    /// What limits the user's reading; none where nothing does. Secrets and lawful intercept are closed in any case, the
+    /// rest only where profiles are asked (GET-022, AUTH-029 to AUTH-031).
     pub fn reading(&self, ask_profiles: bool) -> Option<&Arc<Rights>> {
-        let rights = if ask_profiles { Some(&self.rights) } else { self.closed.as_ref() };
-        rights.filter(|rights| !rights.everything())
+        let rights = if ask_profiles { &self.reading } else { &self.closed };
+        Some(rights).filter(|rights| !rights.everything())
     }
 }
 
@@ -130,7 +132,7 @@ impl Users {
         Some(AttemptLimits { count: number(count)? as usize, window: minutes(time)?, lockout: minutes(lockout)? })
     }
 
-    /// What is closed to everybody without the right to lawful intercept.
+    /// What is left to read for everybody without the right to lawful intercept.
     pub fn closed(&self, tree: &Tree) -> Arc<Rights> {
         self.profiles.closed(tree)
     }
@@ -154,6 +156,7 @@ impl Users {
             grpc_access: access(self.grpc),
             profiles: of_profiles.profiles,
             rights: of_profiles.rights,
+            reading: of_profiles.reading,
             closed: of_profiles.closed,
         })
     }
@@ -247,15 +250,6 @@ pub fn sealed(password: &str) -> Value {
         return Value::text(password);
     }
     Value::text(hash_password(password.as_bytes()).unwrap_or_else(|_| LOCKED.to_owned()))
-}
-
-/// Whether a leaf holds what nobody is to read in a log or in a list of changes, hashed or encrypted or not. Told by its
-/// name, so that models which are not known here count too.
-pub fn is_secret(schema: &Schema, id: NodeId) -> bool {
-    let node = schema.node(id);
-    let named = |part: &str| node.name.contains(part);
-    node.is_terminal()
-        && (named("password") || named("secret") || named("passphrase") || named("-key") && !named("public"))
 }
 
 /// Whether a node is the password of a local user.

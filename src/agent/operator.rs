@@ -203,6 +203,5 @@ pub(super) fn told(schema: &Schema, changes: &[ConfigurationChange]) -> Vec<Chan
 }
 
 fn text(schema: &Schema, path: &DataPath, value: &Value) -> String {
-    let secret = path.node().is_some_and(|node| aaa::local::is_secret(schema, node));
-    if secret && matches!(value, Value::Text(_)) { HIDDEN.to_owned() } else { value.to_string() }
+    if path.node().is_some_and(|node| schema.is_secret(node)) { HIDDEN.to_owned() } else { value.to_string() }
 }
