@@ -54,6 +54,9 @@ pub enum StartError {
     /// The simulation cannot be as asked for.
     #[error(transparent)]
     Sim(#[from] sim::StartError),
+    /// The system gives no threads or no timer.
+    #[error("the threads of the daemon cannot be started: {0}")]
+    Runtime(std::io::Error),
     /// The system gives no signals.
     #[error("signal handlers cannot be installed: {0}")]
     Signals(std::io::Error),
@@ -90,6 +93,7 @@ impl StartError {
             | Self::Bind(_)
             | Self::SecurityLog(_)
             | Self::Linux(_)
+            | Self::Runtime(_)
             | Self::Signals(_)
             | Self::Random(_) => false,
         }
