@@ -79,7 +79,8 @@ impl Attempts {
         let mut record = LoginRecord { attempted: history.attempted, failed: history.failed, ..LoginRecord::default() };
         let Some(limits) = limits.filter(AttemptLimits::lock_out) else { return record };
         record.locked = history.locked(limits, now);
-        let counting = history.times.iter().filter(|&&time| now.saturating_duration_since(time) <= limits.window).count();
+        let counting =
+            history.times.iter().filter(|&&time| now.saturating_duration_since(time) <= limits.window).count();
         if counting > 0 || record.locked.is_some() {
             record.left = u32::try_from(limits.count.saturating_sub(counting)).ok();
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 /// How much a check gives way to others. At 5 it has a quarter of a processor that somebody else wants.
 const NICENESS: i32 = 5;
@@ -33,18 +33,29 @@ impl Checks {
     pub(super) async fn verify(&self, hash: Arc<str>, password: Vec<u8>) -> bool {
         // The semaphore is never closed.
         let Ok(place) = self.free.clone().acquire_owned().await else { return false };
-        let (tell, told) = oneshot::channel();
-        let thread = std::thread::Builder::new().name("password-check".to_owned()).spawn(move || {
-            // Without it the check is as good, and others are slower.
-            let _ = rustix::process::nice(NICENESS);
-            let matches = verify(&hash, &password);
+        let checking = move || {
+            let matches = aside(move || verify(&hash, &password));
             drop(place);
-            let _ = tell.send(matches);
-        });
-        if let Err(error) = thread {
+            matches
+        };
+        // On a thread of the runtime, which only waits: the runtime is to know that there is work.
+        tokio::task::spawn_blocking(checking).await.unwrap_or(false)
+    }
+}
+
+/// Does work on a thread of low priority, which is made for it: priority can be given away but not taken back.
+fn aside(work: impl FnOnce() -> bool + Send + 'static) -> bool {
+    let thread = std::thread::Builder::new().name("password-check".to_owned()).spawn(move || {
+        // Without it the work is done as well, and others are slower.
+        let _ = rustix::process::nice(NICENESS);
+        work()
+    });
+    match thread {
+        Ok(thread) => thread.join().unwrap_or(false),
+        Err(error) => {
             tracing::error!("no thread to check a password: {error}");
+            false
         }
-        told.await.unwrap_or(false)
     }
 }
 
@@ -79,10 +90,11 @@ mod tests {
     fn judges_as_the_library_does() {
         use argon2::PasswordVerifier;
         let other = "$argon2id$v=19$m=64,t=2,p=2$c29tZXNhbHRzb21l$";
-        let hashes = [hash_password(b"secret").unwrap(), hash_password(b"other").unwrap(), other.to_owned(), "*".into()];
+        let hashes =
+            [hash_password(b"secret").unwrap(), hash_password(b"other").unwrap(), other.to_owned(), "*".into()];
         for hash in hashes {
-            let theirs = PasswordHash::new(&hash)
-                .is_ok_and(|hash| Argon2::default().verify_password(b"secret", &hash).is_ok());
+            let theirs =
+                PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(b"secret", &hash).is_ok());
             assert_eq!(verify(&hash, b"secret"), theirs, "{hash}");
         }
         let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 2, 2, Some(20)).unwrap());

@@ -66,7 +66,9 @@ struct Busy {
 
 /// Too many logins wait already.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Login limit of {limit} reached - so many wait for their check, {of_source} of them from {from}; try again later")]
+#[error(
+    "Login limit of {limit} reached - so many wait for their check, {of_source} of them from {from}; try again later"
+)]
 pub(super) struct TooManyLogins {
     /// How many may wait.
     limit: usize,
@@ -273,7 +275,8 @@ mod tests {
         third.await.accepted();
         let queued: Vec<_> = (0..4).map(|_| backoff.queue(source(1)).unwrap()).collect();
         let refused = backoff.queue(source(1)).unwrap_err();
-        let text = "Login limit of 10 reached - so many wait for their check, 5 of them from 192.0.2.1; try again later";
+        let text =
+            "Login limit of 10 reached - so many wait for their check, 5 of them from 192.0.2.1; try again later";
         assert_eq!(refused.to_string(), text);
         let others: Vec<_> = (0..4).map(|_| backoff.queue(source(2)).unwrap()).collect();
         assert_eq!(backoff.queue(source(3)).unwrap_err().of_source, 0);

@@ -72,8 +72,7 @@ pub fn print_answer(answer: &Answer) -> Result<String, String> {
             );
             for SessionFacts { id, user, client, tls, since, active, total } in sessions {
                 let (user, tls) = (visible(user), if *tls { "yes" } else { "no" });
-                text +=
-                    &format!("{id:>10}  {user:<16} {client:<26} {tls:<4} {since:<30} {active:>6} {total:>10}\n");
+                text += &format!("{id:>10}  {user:<16} {client:<26} {tls:<4} {since:<30} {active:>6} {total:>10}\n");
             }
             text += &format!("{} of {limit} sessions, {others} connections without one\n", sessions.len());
             Ok(text)

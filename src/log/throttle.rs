@@ -78,7 +78,7 @@ impl<K: Copy + Eq + Hash + Ord> Throttle<K> {
     /// What was left out, when the interval is over; a new one begins with the next line.
     pub fn left_out(&self, now: Instant) -> Vec<LeftOut<K>> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if !counts.since.is_some_and(|since| now.saturating_duration_since(since) >= INTERVAL) {
+        if counts.since.is_none_or(|since| now.saturating_duration_since(since) < INTERVAL) {
             return Vec::new();
         }
         (counts.since, counts.written) = (None, 0);
