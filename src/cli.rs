@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::aaa::local::{self, HashError};
 use crate::codec::{PROTO_FILE_NAME, proto_file};
 use crate::config::{self, ConfigError};
-use crate::control::SubscriptionAction;
+use crate::control::{SessionAction, SubscriptionAction};
 use crate::schema::{LoadError, load};
 
 pub use configuration::{ConfigAction, print};
@@ -62,6 +62,15 @@ pub enum Command {
         /// The TOML file of the daemon
         #[arg(long)]
         config: PathBuf,
+    },
+    /// List the sessions of a daemon that runs, or end one
+    Sessions {
+        /// The TOML file of the daemon
+        #[arg(long)]
+        config: PathBuf,
+        /// What to do instead of listing them
+        #[command(subcommand)]
+        action: Option<SessionAction>,
     },
     /// Write the .proto file of the loaded YANG, for clients of the encoding BYTES
     Proto {

@@ -11,7 +11,7 @@ use clap::Parser;
 use ganymede::agent::{Agent, StartError};
 use ganymede::cli::{self, Arguments, Command, PasswdError, ProtoError, passwd, proto};
 use ganymede::config::{self, Config};
-use ganymede::control::{self, Answer, Question, SubscriptionAction, Task, print_answer};
+use ganymede::control::{self, Answer, Question, SessionAction, SubscriptionAction, Task, print_answer};
 use ganymede::log;
 use ganymede::platform::on_change_paths;
 use ganymede::schema::{Sources, load};
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
             Err(error) => failed(&error, USAGE),
         },
         Command::Reload { config } => ask(&config, &Question::Configuration(Task::Reload), cli::print),
+        Command::Sessions { config, action } => ask(&config, &SessionAction::question(action), print_answer),
         Command::Proto { out, config } => match proto(&out, config.as_deref()) {
             Ok(file) => {
                 println!("{}", file.display());

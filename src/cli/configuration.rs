@@ -173,7 +173,7 @@ pub fn print(answer: &Answer) -> Result<String, String> {
             }
         }
         Answer::Refused { reason } => return Err(reason.clone()),
-        Answer::Subscriptions { .. } | Answer::Ended { .. } => {
+        Answer::Subscriptions { .. } | Answer::Sessions { .. } | Answer::Ended { .. } => {
             return Err("the answer is to another question".to_owned());
         }
     }

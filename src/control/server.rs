@@ -12,12 +12,15 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Answer, Operator, QUESTION_MAX, Question, Subscription, socket};
+use super::{Answer, Operator, QUESTION_MAX, Question, SessionFacts, Subscription, socket};
+use crate::admission::{Session, Sessions};
 use crate::feed::{Account, Registry};
 use crate::telemetry::ListMode;
 
 /// Time to hear a question, and to be heard. An answer takes the time that it takes.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Time for the subscriptions of a session that ends to tell their clients.
+const GRACE: Duration = Duration::from_millis(500);
 /// Conversations at the same time; more of them wait.
 const CONVERSATIONS_MAX: usize = 8;
 
@@ -33,14 +36,18 @@ pub struct OpenError {
 pub struct Door {
     path: PathBuf,
     listener: UnixListener,
-    desk: Desk,
+    parts: Parts,
 }
 
-/// Those who know the answers.
+/// What the administrator asks about.
 #[derive(Clone)]
-struct Desk {
-    subscriptions: Arc<Registry>,
-    operator: Arc<dyn Operator>,
+pub struct Parts {
+    /// The sessions.
+    pub sessions: Arc<Sessions>,
+    /// The subscriptions.
+    pub subscriptions: Arc<Registry>,
+    /// Who knows the configuration.
+    pub operator: Arc<dyn Operator>,
 }
 
 impl Door {
@@ -49,10 +56,10 @@ impl Door {
     /// # Errors
     ///
     /// [`OpenError`], for one when the path is longer than a socket may have (107 bytes).
-    pub fn open(data_dir: &Path, subscriptions: Arc<Registry>, operator: Arc<dyn Operator>) -> Result<Self, OpenError> {
+    pub fn open(data_dir: &Path, parts: Parts) -> Result<Self, OpenError> {
         let path = socket(data_dir);
         let listener = listen(&path).map_err(|source| OpenError { path: path.clone(), source })?;
-        Ok(Self { path, listener, desk: Desk { subscriptions, operator } })
+        Ok(Self { path, listener, parts })
     }
 
     /// Answers until it is dropped.
@@ -63,7 +70,7 @@ impl Door {
                 Some(_) = conversations.join_next() => {}
                 accepted = self.listener.accept(), if conversations.len() < CONVERSATIONS_MAX => match accepted {
                     Ok((stream, _)) => {
-                        conversations.spawn(converse(stream, self.desk.clone()));
+                        conversations.spawn(converse(stream, self.parts.clone()));
                     }
                     Err(error) => {
                         tracing::warn!("control socket: {error}");
@@ -92,7 +99,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn converse(stream: UnixStream, desk: Desk) -> io::Result<()> {
+async fn converse(stream: UnixStream, parts: Parts) -> io::Result<()> {
     let user = user(&stream);
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
@@ -101,7 +108,10 @@ async fn converse(stream: UnixStream, desk: Desk) -> io::Result<()> {
     drop(line);
     let answer = match asked {
         // Waiting for the disk blocks.
-        Ok(question) => tokio::task::spawn_blocking(move || desk.answer(question, &user)).await?,
+        Ok(Question::Configuration(task)) => {
+            tokio::task::spawn_blocking(move || parts.operator.answer(task, &user)).await?
+        }
+        Ok(question) => answer(&question, &parts).await,
         Err(error) => Answer::Refused { reason: format!("the question cannot be read: {error}") },
     };
     let mut line = serde_json::to_string(&answer)?;
@@ -118,26 +128,62 @@ fn user(stream: &UnixStream) -> String {
     }
 }
 
-impl Desk {
-    fn answer(&self, question: Question, user: &str) -> Answer {
-        let registry = &self.subscriptions;
-        match question {
-            Question::Configuration(task) => self.operator.answer(task, user),
-            Question::Subscriptions => {
-                let subscriptions = registry.running().iter().map(|account| subscription(account)).collect();
-                Answer::Subscriptions { subscriptions }
-            }
-            Question::EndSubscription { id } if registry.end(id) => {
-                tracing::info!(id, "subscription ended by an administrator");
+async fn answer(question: &Question, parts: &Parts) -> Answer {
+    let Parts { sessions, subscriptions: registry, .. } = parts;
+    match *question {
+        // Answered where it may block.
+        Question::Configuration(_) => Answer::Refused { reason: "not here".to_owned() },
+        Question::Subscriptions => {
+            let subscriptions = registry.running().iter().map(|account| subscription(account)).collect();
+            Answer::Subscriptions { subscriptions }
+        }
+        Question::EndSubscription { id } if registry.end(id) => {
+            tracing::info!(id, "subscription ended by an administrator");
+            Answer::Ended { count: 1 }
+        }
+        Question::EndSubscription { id } => Answer::Refused { reason: format!("there is no subscription {id}") },
+        Question::Sessions => {
+            let seated = sessions.seated();
+            let others = sessions.connections().saturating_sub(seated.len());
+            let limit = sessions.limits().sessions;
+            Answer::Sessions { sessions: seated.iter().map(|seated| session(seated)).collect(), limit, others }
+        }
+        Question::EndSession { id } => match sessions.seated().into_iter().find(|session| session.id() == id) {
+            None => Answer::Refused { reason: format!("there is no session {id}") },
+            Some(session) => {
+                end(&session, registry).await;
+                tracing::info!(id, client = %session.peer(), "session ended by an administrator");
                 Answer::Ended { count: 1 }
             }
-            Question::EndSubscription { id } => Answer::Refused { reason: format!("there is no subscription {id}") },
-            Question::EndSubscriptions => {
-                let count = registry.end_all();
-                tracing::info!(count, "all subscriptions ended by an administrator");
-                Answer::Ended { count }
-            }
+        },
+        Question::EndSubscriptions => {
+            let count = registry.end_all();
+            tracing::info!(count, "all subscriptions ended by an administrator");
+            Answer::Ended { count }
         }
+    }
+}
+
+/// Ends the subscriptions of a session, so that their clients read why, and then its connection.
+async fn end(session: &Session, subscriptions: &Registry) {
+    for account in subscriptions.running() {
+        if account.description().peer == session.peer() {
+            subscriptions.end(account.id());
+        }
+    }
+    tokio::time::sleep(GRACE).await;
+    session.end();
+}
+
+fn session(session: &Session) -> SessionFacts {
+    SessionFacts {
+        id: session.id(),
+        user: session.user().unwrap_or_default(),
+        client: session.peer().to_string(),
+        tls: session.is_encrypted(),
+        since: session.opened().to_string(),
+        active: session.active_rpcs(),
+        total: session.total_rpcs(),
     }
 }
 
