@@ -64,7 +64,7 @@ class Box(Daemon):
         text = lab_config("lab.toml", self.data_dir, self.port, 0, extra)
         names = ", ".join(f'"{name}"' for name in appliers)
         text = text.replace('address = "127.0.0.1"', 'address = "0.0.0.0"')
-        text = text.replace("[platform.linux]\n", f"[platform.linux]\napply = [{names}]\ninterval-ms = 60000\n{keys}\n")
+        text = text.replace("[platform.linux]\n", f"[platform.linux]\napply = [{names}]\n{keys}\n")
         ports = "".join(f'"1/1/{number}" = "{link}"\n' for number, link in enumerate(LINKS, 1))
         self.config.write_text(text.replace("[platform.linux.ports]\n", f"[platform.linux.ports]\n{ports}"))
 
@@ -84,13 +84,17 @@ class Box(Daemon):
         run("ip", "addr", "add", network.format(4 * self.number + 1), "dev", self.here)
         self.ip("addr", "add", network.format(4 * self.number + 2), "dev", "mgmt")
         for number, link in enumerate(LINKS, 1):
-            run("ip", "-n", self.box, "link", "add", link, "type", "veth", "peer", "name", f"far{number}")
-            run("ip", "-n", self.box, "link", "set", f"far{number}", "netns", self.far)
-            self.ip("link", "set", link, "addrgenmode", "none", "up")
-            run("ip", "-n", self.far, "link", "set", f"far{number}", "addrgenmode", "none", "up")
+            self.add_link(link, f"far{number}")
         run("ip", "link", "set", self.here, "up")
         for link in ("lo", "mgmt"):
             self.ip("link", "set", link, "up")
+
+    def add_link(self, link, peer):
+        """A link to the neighbour, up at both ends, without IPv6 addresses that nobody gave it."""
+        self.ip("link", "add", link, "type", "veth", "peer", "name", peer)
+        self.ip("link", "set", peer, "netns", self.far)
+        self.ip("link", "set", link, "addrgenmode", "none", "up")
+        run("ip", "-n", self.far, "link", "set", peer, "addrgenmode", "none", "up")
 
     def __exit__(self, *_):
         try:

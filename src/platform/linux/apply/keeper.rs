@@ -162,7 +162,7 @@ impl Keeper {
     async fn steps(&mut self, wanted: &Wanted, found: &Found, requests: &mut Requests) -> Result<(), NetlinkError> {
         let tasks = self.due_tasks(wanted, found);
         let saved = self.save().await;
-        let mut releases = Vec::new();
+        let mut ends = Vec::new();
         let mut done = 0;
         for (task, fresh) in tasks {
             let (now, time) = (Instant::now(), self.clock.now());
@@ -173,13 +173,13 @@ impl Keeper {
             match send(&task.step, requests).await {
                 Ok(()) => {
                     tracing::debug!(path = &*task.path, step = %task.step, "applied");
-                    releases.extend(task.release);
+                    ends.push((task.release, task.claim));
                     self.faults.done(task.step.to_string(), now);
                     done += 1;
                 }
                 Err(NetlinkError::Closed) => return Err(NetlinkError::Closed),
                 Err(error) => {
-                    releases.extend(task.claim.filter(|_| fresh));
+                    ends.push((task.claim.filter(|_| fresh), None));
                     self.faults.note(&task.path, format!("{}: {}", task.step, reason(&error)), now, time);
                 }
             }
@@ -189,7 +189,13 @@ impl Keeper {
         }
         {
             let record = &mut lock(&self.ledger).record;
-            releases.iter().for_each(|claim| record.release(claim));
+            // In the order of the steps: what one took away the next may have brought back.
+            for (gone, there) in ends {
+                gone.iter().for_each(|claim| record.release(claim));
+                if let Some(claim) = there {
+                    record.claim(&claim);
+                }
+            }
         }
         // Not lost when it fails: the next pass saves it, and until then it names too much rather than too little.
         drop(self.save().await);

@@ -23,8 +23,10 @@ const FILE: &str = "linux-applied.json";
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Record {
-    /// The boot and the namespaces that hostname and links belong to.
-    scope: String,
+    /// The boot and the namespace that the links belong to.
+    network: String,
+    /// The boot and the namespace that the host name belongs to.
+    names: String,
     pub(super) hostname: Option<Before<String>>,
     /// By interface index, which a name may leave and another one take.
     pub(super) links: BTreeMap<u32, LinkRecord>,
@@ -128,10 +130,14 @@ impl RecordFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Record::default(),
             Err(error) => return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
         };
-        let scope = scope();
-        if record.scope != scope {
-            record = Record { scope, files: record.files, untold: record.untold, ..Record::default() };
+        let (network, names) = (scope("net"), scope("uts"));
+        if record.network != network {
+            record.links.clear();
         }
+        if record.names != names {
+            record.hostname = None;
+        }
+        (record.network, record.names) = (network, names);
         Ok((Self { path, saved: record.clone() }, record))
     }
 
@@ -159,11 +165,11 @@ impl RecordFile {
     }
 }
 
-/// What the kernel's memory lasts for.
-fn scope() -> String {
+/// What the kernel's memory lasts for: a boot, and a namespace of a kind.
+fn scope(kind: &str) -> String {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let namespace = |kind: &str| fs::metadata(format!("/proc/self/ns/{kind}")).map_or(0, |file| file.ino());
-    format!("{} net {} uts {}", boot.trim(), namespace("net"), namespace("uts"))
+    let namespace = fs::metadata(format!("/proc/self/ns/{kind}")).map_or(0, |file| file.ino());
+    format!("{} {kind} {namespace}", boot.trim())
 }
 
 /// Addresses as text: `192.0.2.1/24`.
@@ -215,10 +221,11 @@ mod tests {
         assert_eq!(again.links[&7].mtu, Some(before));
         assert!(again.owns(7, address.0, address.1) && !again.owns(8, address.0, address.1));
 
-        record.scope = "another boot".to_owned();
+        record.claim(&Claim::Hostname(Before { value: "old".to_owned(), path: "/n".to_owned() }));
+        record.network = "another boot".to_owned();
         file.save(&record)?;
         let (_, after) = RecordFile::open(directory.path())?;
-        assert!(after.links.is_empty());
+        assert!(after.links.is_empty() && after.hostname.is_some());
         assert_eq!(after.files, record.files);
         Ok(())
     }
