@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import eventually
+from harness import eventually, leave_out
 from harness.box import Box, failures
 from harness.gnmic import Gnmic
 
@@ -146,10 +146,10 @@ def test_chrony_is_told(box, etc):
 
 
 def test_timesyncd_is_told(box, etc):
-    if not os.path.exists("/usr/lib/systemd/systemd-timesyncd"):
-        etc.wrap = (*etc.wrap[:-2], "mkdir -p /usr/lib/systemd && " + etc.mount, "sh")
-        pytest.skip("systemd-timesyncd is not installed")
-    box = box("ntp", wrap=etc.wrap)
+    if not os.path.isdir("/usr/lib/systemd"):
+        leave_out("needs the directory /usr/lib/systemd, to put a program there that only the daemon sees")
+    installed = "mount -t tmpfs none /usr/lib/systemd && touch /usr/lib/systemd/systemd-timesyncd && "
+    box = box("ntp", wrap=(*etc.wrap[:-2], installed + etc.mount, "sh"))
     drop_in = etc.path / "systemd" / "timesyncd.conf.d" / "ganymede.conf"
     with box.connection() as client:
         servers = [f"{NTP}/server[ip-address={ip}][router-instance=Base]" for ip in ("192.0.2.1", "192.0.2.2")]
