@@ -4,7 +4,7 @@
 //! fault of its own; 78 the configuration is wrong.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -109,15 +109,21 @@ fn run(settings: Config, file: &Path, check: bool) -> ExitCode {
     }
 }
 
-#[tokio::main]
-async fn serve(settings: Config, file: &Path) -> Result<(), StartError> {
+fn serve(settings: Config, file: &Path) -> Result<(), StartError> {
     log::start(settings.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Runtime)?;
+    // On a worker, where the work is: a task on this thread would take a change of threads at each of its steps.
+    let daemon = runtime.spawn(daemon(settings, file.to_owned()));
+    runtime.block_on(daemon).unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+}
+
+async fn daemon(settings: Config, file: PathBuf) -> Result<(), StartError> {
     let mut signals = Signals::install().map_err(StartError::Signals)?;
     let agent = Agent::bind(settings).await?;
     let shutdown = CancellationToken::new();
     tokio::select! {
         () = agent.run(shutdown.clone()) => {}
-        () = signals.serve(&agent, file, &shutdown) => {}
+        () = signals.serve(&agent, &file, &shutdown) => {}
     }
     Ok(())
 }

@@ -57,6 +57,9 @@ pub enum StartError {
     /// The simulation cannot be as asked for.
     #[error(transparent)]
     Sim(#[from] sim::StartError),
+    /// The system gives no threads or no timer.
+    #[error("the threads of the daemon cannot be started: {0}")]
+    Runtime(std::io::Error),
     /// The system gives no signals.
     #[error("signal handlers cannot be installed: {0}")]
     Signals(std::io::Error),
@@ -93,6 +96,7 @@ impl StartError {
             | Self::Bind(_)
             | Self::SecurityLog(_)
             | Self::Linux(_)
+            | Self::Runtime(_)
             | Self::Signals(_)
             | Self::Appliers(_)
             | Self::Random(_) => false,

@@ -110,7 +110,7 @@ impl Endpoint {
     pub(super) async fn run(&self, shutdown: CancellationToken) {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut server) = server else { return shutdown.cancelled().await };
-        let mut commits = server.store.watch();
+        let mut commits = server.store.watch_configuration();
         let mut settings = self.settings.subscribe();
         // A commit between the start and here.
         let mut configurations = None;
