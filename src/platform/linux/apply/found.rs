@@ -109,9 +109,9 @@ impl Found {
     /// Whether a neighbour with this address can be on a link that runs.
     pub(super) fn reaches(&self, neighbour: IpAddr) -> bool {
         let runs = |index| self.link(index).is_some_and(|link| link.up && link.running);
-        self.addresses.iter().any(|address| {
-            same_network(address.ip, neighbour, address.prefix_length) && runs(address.index)
-        })
+        self.addresses
+            .iter()
+            .any(|address| same_network(address.ip, neighbour, address.prefix_length) && runs(address.index))
     }
 }
 
@@ -163,8 +163,7 @@ pub(super) fn route(reply: RouteMessage) -> Option<FoundRoute> {
     if header.protocol != PROTOCOL || header.table != RouteHeader::RT_TABLE_MAIN {
         return None;
     }
-    let mut key =
-        RouteKey { destination: unspecified, prefix_length: header.destination_prefix_length, priority: 0 };
+    let mut key = RouteKey { destination: unspecified, prefix_length: header.destination_prefix_length, priority: 0 };
     let (mut gateway, mut link, mut hops) = (None, None, Vec::new());
     for attribute in &reply.attributes {
         match attribute {

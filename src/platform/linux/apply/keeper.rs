@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::super::netlink::{Events, Heard, NetlinkError, Requests};
+use super::Applier;
 use super::faults::Faults;
 use super::found::{self, Found};
 use super::plan::{Plan, Scope, Task, plan};
@@ -20,7 +21,6 @@ use super::send::send;
 use super::services::{self, Files, Ledger, Outcome};
 use super::status::Status;
 use super::wanted::Wanted;
-use super::Applier;
 use crate::platform::condition::Condition;
 use crate::store::{Commit, StateBatch, StateWriter};
 use crate::time::Clock;
@@ -258,7 +258,8 @@ impl Keeper {
         }
         let (files, ledger) = (self.files.clone(), self.ledger.clone());
         let worked = tokio::task::spawn_blocking(move || work(&files, &mut lock(&ledger))).await;
-        let outcome = worked.unwrap_or_else(|error| Outcome { failed: vec![(path.clone(), error.to_string())], ..Outcome::default() });
+        let outcome = worked
+            .unwrap_or_else(|error| Outcome { failed: vec![(path.clone(), error.to_string())], ..Outcome::default() });
         let (now, time) = (Instant::now(), self.clock.now());
         for done in outcome.done {
             tracing::info!(path = &*path, "configuration applied to this machine: {done}");

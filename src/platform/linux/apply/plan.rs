@@ -43,7 +43,12 @@ pub(super) enum Step {
     PutBack(AddressMessage),
     RemoveRoute(FoundRoute),
     /// Whether a route of ours with this key is there already.
-    AddRoute { key: RouteKey, kind: RouteKind, hops: Vec<Hop>, replace: bool },
+    AddRoute {
+        key: RouteKey,
+        kind: RouteKind,
+        hops: Vec<Hop>,
+        replace: bool,
+    },
 }
 
 /// Gateway and interface index.
@@ -169,7 +174,9 @@ impl fmt::Display for Step {
             Self::Mtu(index, mtu) => write!(f, "set link {index} mtu {mtu}"),
             Self::Alias(index, alias) => write!(f, "set link {index} alias '{alias}'"),
             Self::RemoveAddress(index, ip, length) => write!(f, "delete address {ip}/{length} of link {index}"),
-            Self::AddAddress(index, ip, address) => write!(f, "add address {ip}/{} to link {index}", address.prefix_length),
+            Self::AddAddress(index, ip, address) => {
+                write!(f, "add address {ip}/{} to link {index}", address.prefix_length)
+            }
             Self::PutBack(message) => write!(f, "put back an address of link {}", message.header.index),
             Self::RemoveRoute(FoundRoute { key, .. }) => write!(f, "delete route {key}"),
             Self::AddRoute { key, replace: false, .. } => write!(f, "add route {key}"),

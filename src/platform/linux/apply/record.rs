@@ -75,7 +75,9 @@ impl Record {
             Claim::Up(index, before) => enter(&mut self.link(*index).up, before),
             Claim::Mtu(index, before) => enter(&mut self.link(*index).mtu, before),
             Claim::Alias(index, before) => enter(&mut self.link(*index).alias, before),
-            Claim::Address(index, address, path) => self.link(*index).addresses.insert(*address, path.clone()).is_none(),
+            Claim::Address(index, address, path) => {
+                self.link(*index).addresses.insert(*address, path.clone()).is_none()
+            }
         }
     }
 

@@ -114,7 +114,8 @@ fn misplaced(
     ours: &dyn Fn(&FoundAddress) -> bool,
     fits: &dyn Fn(&FoundAddress) -> bool,
 ) -> Vec<IpAddr> {
-    let ours: Vec<_> = present.iter().filter(|address| address.ip.is_ipv4() && ours(address) && fits(address)).collect();
+    let ours: Vec<_> =
+        present.iter().filter(|address| address.ip.is_ipv4() && ours(address) && fits(address)).collect();
     match ours.iter().position(|address| asked.get(&address.ip).is_some_and(|wish| wish.value.primary)) {
         Some(position) if position > 0 => ours.iter().take(position + 1).map(|address| address.ip).collect(),
         _ => Vec::new(),

@@ -77,9 +77,10 @@ impl<'a> Reader<'a> {
     }
 
     fn router_interface(&mut self, name: &str, interface: &Named<'a>) {
-        let admin = interface.stated("admin-state").and_then(Value::as_text).filter(|_| self.is_on(Applier::AdminState));
+        let admin =
+            interface.stated("admin-state").and_then(Value::as_text).filter(|_| self.is_on(Applier::AdminState));
         let mtu = number(interface, "ip-mtu").filter(|_| self.is_on(Applier::Mtu));
-        let addresses = self.is_on(Applier::Addresses).then(|| router_addresses(interface)).unwrap_or_default();
+        let addresses = if self.is_on(Applier::Addresses) { router_addresses(interface) } else { Vec::new() };
         if admin.is_none() && mtu.is_none() && addresses.is_empty() {
             return;
         }

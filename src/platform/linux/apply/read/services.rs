@@ -24,7 +24,9 @@ impl Reader<'_> {
             let path = place.path_of(leaf);
             match is_hostname(name) {
                 true => self.wanted.want_hostname(Wish::new(name.into(), path)),
-                false => self.wanted.refuse(path, format!("'{name}' is not a host name of letters, digits, '-', '_', '.'")),
+                false => {
+                    self.wanted.refuse(path, format!("'{name}' is not a host name of letters, digits, '-', '_', '.'"))
+                }
             }
         }
     }

@@ -42,8 +42,7 @@ fn wanted_with(leaves: &[(&str, &str)], on: &[Applier]) -> Wanted {
         .collect();
     let empty = Tree::default();
     let mut validator = Validator::new(&LOADED);
-    let (tree, _) =
-        prepare(schema(), &mut validator, &empty, empty.clone(), &edits, Timestamp::EPOCH).unwrap();
+    let (tree, _) = prepare(schema(), &mut validator, &empty, empty.clone(), &edits, Timestamp::EPOCH).unwrap();
     let ports = [("1/1/1", "eth1"), ("1/1/2", "eth2")].map(|(port, name)| (port.to_owned(), name.into()));
     read(schema(), &tree, &Terms { on: on.iter().copied().collect(), ports: ports.into() })
 }
@@ -61,11 +60,8 @@ fn base(path: &str) -> String {
 fn nothing_configured_asks_for_nothing() {
     assert_eq!(wanted(&[]), Wanted::default());
     // A default in use is not a wish.
-    let only_description = wanted(&[
-        ETH1,
-        ETH1_TYPE,
-        ("/interfaces/interface[name=eth1]/config/description", "uplink"),
-    ]);
+    let only_description =
+        wanted(&[ETH1, ETH1_TYPE, ("/interfaces/interface[name=eth1]/config/description", "uplink")]);
     assert_eq!(only_description.links["eth1"].up, None);
     assert_eq!(only_description.links["eth1"].alias.as_ref().map(|wish| &*wish.value), Some("uplink"));
 }

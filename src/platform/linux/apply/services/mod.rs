@@ -106,9 +106,9 @@ fn perform(task: Option<FileTask>, path: &Text, ledger: &mut Ledger, outcome: &m
     };
     if present != content {
         ledger.record.untold.extend(command.clone());
-        let written = ledger.save().and_then(|()| {
-            put(&file, content.as_deref()).map_err(|error| format!("{}: {error}", file.display()))
-        });
+        let written = ledger
+            .save()
+            .and_then(|()| put(&file, content.as_deref()).map_err(|error| format!("{}: {error}", file.display())));
         match written {
             Ok(()) => {
                 outcome.done.push(format!("write {}", file.display()));
