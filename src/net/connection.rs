@@ -162,7 +162,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::admission::Sessions;
+    use crate::admission::{Protection, Sessions};
     use crate::log::{SecurityLog, SecurityLogSettings};
     use crate::time::Clock;
 
@@ -175,7 +175,7 @@ mod tests {
         let path = directory.path().join("security.log");
         let log = SecurityLog::open(&SecurityLogSettings { path, bytes: 4096, files: 1 }).unwrap();
         let sessions = Sessions::new(Limits::default(), Clock::System, log);
-        let open = sessions.open(peer, false).unwrap();
+        let open = sessions.open(peer, Protection::None).unwrap();
         let session = open.session().clone();
         let mut connection = Connection::new(Wire::Plain(stream), open, Limits::default(), &CancellationToken::new());
         let mut check = async |dscp: u8| {

@@ -24,9 +24,11 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::cause;
 use super::connection::{Connection, Wire};
 use super::tls::Tls;
-use crate::admission::Sessions;
+use crate::admission::{Protection, Sessions};
+use crate::pki;
 
 /// Handshakes at the same time; more clients wait in the backlog of the socket.
 const HANDSHAKES_MAX: usize = 64;
@@ -217,9 +219,15 @@ async fn take_in(stream: TcpStream, peer: SocketAddr, sessions: Arc<Sessions>, r
             return tracing::warn!("{client}: connection refused: no handshake within {:?}", limits.handshake_timeout);
         }
     };
-    let encrypted = matches!(wire, Wire::Tls(_));
+    let protection = match &wire {
+        Wire::Plain(_) => Protection::None,
+        Wire::Tls(stream) => {
+            let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+            Protection::Tls { client: shown.map(|own| pki::common_name(own).unwrap_or_default()) }
+        }
+    };
     let Entrance { ready, evicted } = &reception.entrance;
-    match sessions.open(peer, encrypted) {
+    match sessions.open(peer, protection) {
         Some(open) => {
             // Closed when the server has been shut down meanwhile; the connection then goes with it.
             let _ = ready.send(Ok(Connection::new(wire, open, limits, evicted))).await;
@@ -244,14 +252,17 @@ fn set_options(stream: &TcpStream, keepalive: Option<Keepalive>) -> io::Result<(
 enum Mismatch {
     #[error("closed without a word")]
     Silent,
-    #[error("plaintext HTTP/2 on a TLS port; the client has to use TLS")]
-    PlaintextOnTls,
-    #[error("TLS handshake on a plaintext port; the client has to use plaintext (gnmic: --insecure)")]
+    #[error("plaintext HTTP/2 on a TLS port; the client has to use TLS; {rule}")]
+    PlaintextOnTls { rule: String },
+    #[error(
+        "TLS handshake on a plaintext port; the client has to use plaintext (gnmic: --insecure); \
+         /configure/system/grpc has no tls-server-profile, but allow-unsecure-connection"
+    )]
     TlsOnPlaintext,
     #[error("neither TLS nor HTTP/2")]
     Neither,
     #[error("TLS handshake failed: {0}")]
-    Handshake(io::Error),
+    Handshake(String),
     #[error("{0}")]
     Read(#[from] io::Error),
 }
@@ -273,10 +284,11 @@ async fn handshake(stream: TcpStream, transport: &Transport) -> Result<Wire, Mis
         Transport::Plain if is_http2 => Ok(Wire::Plain(stream)),
         Transport::Plain if is_tls => Err(Mismatch::TlsOnPlaintext),
         Transport::Tls(tls) if is_tls => {
-            let stream = tls.acceptor().accept(stream).await.map_err(Mismatch::Handshake)?;
+            let accepted = tls.acceptor().accept(stream).await;
+            let stream = accepted.map_err(|error| Mismatch::Handshake(cause::of(&error, tls.place())))?;
             Ok(Wire::Tls(Box::new(stream)))
         }
-        Transport::Tls(_) if is_http2 => Err(Mismatch::PlaintextOnTls),
+        Transport::Tls(tls) if is_http2 => Err(Mismatch::PlaintextOnTls { rule: tls.place().to_owned() }),
         Transport::Plain | Transport::Tls(_) => Err(Mismatch::Neither),
     }
 }

@@ -14,6 +14,7 @@ use tower::util::MapRequestLayer;
 use crate::admission::{Admission, Closing, Sessions};
 use crate::net::{self, Entrance, Limited, MessageLimit, Nameless};
 use crate::pb::GnmiServer;
+use crate::pki::Tally;
 use crate::rpc::gnmi::Gnmi;
 
 /// Time that connections get to end. Streams end at once; this is for unary calls and for peers that do not read.
@@ -29,6 +30,8 @@ pub(in crate::agent) struct Services {
     pub(in crate::agent) admission: Admission,
     pub(in crate::agent) gnmi: Gnmi,
     pub(in crate::agent) message_limit: MessageLimit,
+    /// Certificates of clients that were judged.
+    pub(in crate::agent) checks: Tally,
 }
 
 /// A running server. Dropped, it is closed.
