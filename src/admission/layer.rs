@@ -84,10 +84,11 @@ impl Admission {
 impl Parts {
     async fn admit(&self, session: &Arc<Session>, path: &str, headers: &HeaderMap) -> Result<Admitted, Refusal> {
         let rpc = Rpc::at(path);
-        let claimed = credentials::claimed_user(headers, session.is_encrypted());
+        let certified = self.certified(session, headers);
+        let claimed = certified.clone().unwrap_or_else(|| credentials::claimed_user(headers, session.is_encrypted()));
         let mut line = self.line("rpc", session, path, &claimed);
         let facts = RpcFacts { path: line.rpc.clone(), user: line.user.clone(), began: line.time };
-        match self.judge(session, path, rpc, facts, headers).await {
+        match self.judge(session, path, rpc, facts, headers, certified).await {
             Ok((login, channel)) => {
                 line.verdict = Some(Verdict::Authorized);
                 let caller = Caller::new(login, session.clone(), self.log.clone(), line);
@@ -101,6 +102,13 @@ impl Parts {
         }
     }
 
+    /// The user that the client's certificate stands for, when the RPC brings no password and that is switched on
+    /// (AUTH-038, C-04).
+    fn certified(&self, session: &Session, headers: &HeaderMap) -> Option<String> {
+        let user = self.authenticator.certified_user(&self.store.newest().tree, session.client_certificate()?)?;
+        credentials::leaves_to_certificate(headers, &user).then_some(user)
+    }
+
     async fn judge(
         &self,
         session: &Arc<Session>,
@@ -108,9 +116,15 @@ impl Parts {
         rpc: Rpc,
         facts: RpcFacts,
         headers: &HeaderMap,
+        certified: Option<String>,
     ) -> Result<(Login, Channel), Refusal> {
-        let credentials = credentials::read(headers, session.is_encrypted()).ok_or(Refusal::NoCredentials)?;
-        let login = self.authenticate(session, path, &credentials).await?;
+        let is_certified = certified.is_some();
+        let credentials = match certified {
+            // No login has an empty password, so this one is told from every other.
+            Some(user) => Credentials { user, password: Vec::new() },
+            None => credentials::read(headers, session.is_encrypted()).ok_or(Refusal::NoCredentials)?,
+        };
+        let login = self.authenticate(session, path, &credentials, is_certified).await?;
         if let Some(leaf) = rpc.leaf
             && !login.rights.permits_rpc(leaf)
         {
@@ -124,7 +138,13 @@ impl Parts {
 
     /// The login of the user, whose credentials are checked unless they are those last accepted on this session
     /// (AUTH-015, AUTH-016, AUTH-021).
-    async fn authenticate(&self, session: &Session, path: &str, credentials: &Credentials) -> Result<Login, Refusal> {
+    async fn authenticate(
+        &self,
+        session: &Session,
+        path: &str,
+        credentials: &Credentials,
+        is_certified: bool,
+    ) -> Result<Login, Refusal> {
         let fingerprint = self.authenticator.fingerprint(credentials);
         let no_access = || Refusal::NoAccess { user: credentials.user.clone() };
         let mut accepted = session.login().lock().await;
@@ -140,7 +160,10 @@ impl Parts {
         }
         let user = self.authenticator.user(&newest.tree, &credentials.user);
         let now = tokio::time::Instant::now().into_std();
-        let outcome = self.authenticator.check(&newest.tree, credentials, now).await;
+        let outcome = match is_certified {
+            true => Outcome::Accepted,
+            false => self.authenticator.check(&newest.tree, credentials, now).await,
+        };
         let mut line = self.line("authentication", session, path, &credentials.user);
         let rights = match user {
             Some(user) if outcome == Outcome::Accepted && user.grpc_access => Arc::new(user),
@@ -159,6 +182,9 @@ impl Parts {
             }
         };
         line.verdict = Some(Verdict::Authorized);
+        if is_certified {
+            line.reason = "by client certificate".to_owned();
+        }
         self.log.write(line);
         session.accepted(&credentials.user);
         *accepted = Some(Accepted { fingerprint, rights: rights.clone(), configurations: newest.configurations });

@@ -41,7 +41,7 @@ struct Open {
 pub struct Session {
     id: u64,
     peer: SocketAddr,
-    encrypted: bool,
+    protection: Protection,
     opened: Timestamp,
     since: Instant,
     user: Mutex<User>,
@@ -53,6 +53,18 @@ pub struct Session {
     last_finished: Mutex<Option<Finished>>,
     received: AtomicU64,
     sent: AtomicU64,
+}
+
+/// How a connection is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Not at all.
+    None,
+    /// By TLS.
+    Tls {
+        /// The common name in the certificate that the client has shown, empty when that has none.
+        client: Option<String>,
+    },
 }
 
 /// Who speaks on a session at present.
@@ -102,7 +114,7 @@ impl Sessions {
     }
 
     /// Opens the session of a new connection; none when there are too many connections.
-    pub fn open(self: &Arc<Self>, peer: SocketAddr, encrypted: bool) -> Option<OpenSession> {
+    pub fn open(self: &Arc<Self>, peer: SocketAddr, protection: Protection) -> Option<OpenSession> {
         let mut open = lock(&self.open);
         if open.sessions.len() >= self.limits.connections {
             return None;
@@ -111,7 +123,7 @@ impl Sessions {
         let session = Arc::new(Session {
             id: open.last_id,
             peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
-            encrypted,
+            protection,
             opened: self.clock.now(),
             since: Instant::now(),
             user: Mutex::default(),
@@ -193,7 +205,15 @@ impl Session {
 
     /// Whether it runs over TLS.
     pub fn is_encrypted(&self) -> bool {
-        self.encrypted
+        self.protection != Protection::None
+    }
+
+    /// The common name in the certificate that the client has shown, and that was found good in the handshake.
+    pub(super) fn client_certificate(&self) -> Option<&str> {
+        match &self.protection {
+            Protection::Tls { client } => client.as_deref(),
+            Protection::None => None,
+        }
     }
 
     /// When the connection was accepted.
