@@ -25,7 +25,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pb", &["codec"]),
     ("codec", &["time", "value", "schema", "path", "store", "telemetry", "pb"]),
     ("feed", &["time", "value", "schema", "path", "store", "telemetry", "codec"]),
-    ("monitor", &["time", "value", "schema", "path", "store", "telemetry", "platform", "codec", "feed", "admission"]),
+    (
+        "monitor",
+        &["time", "value", "schema", "path", "store", "telemetry", "platform", "pki", "codec", "feed", "admission"],
+    ),
     // Its tests open sessions, which write to the security log.
     ("net", &["time", "pki", "admission", "log"]),
     ("admission", &["time", "value", "schema", "path", "store", "aaa", "log"]),

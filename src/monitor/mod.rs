@@ -1,8 +1,10 @@
-//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, and the subscriptions that run.
+//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, its certificates, and the
+//! subscriptions that run.
 //!
 //! Invariant: state is at most one [`REFRESH`] old. It is read from counters that others keep anyway, and written only
 //! where it changed, so a daemon that nobody talks to makes no commit, and an RPC does not wait for this.
 
+mod certificates;
 mod grpc;
 mod listing;
 mod subscriptions;
@@ -10,12 +12,14 @@ mod subscriptions;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 pub use grpc::Server;
 
 use crate::admission::Sessions;
 use crate::feed::Registry;
+use crate::pki::{Findings, Tally};
 use crate::platform::map::Gaps;
 use crate::store::{StateBatch, StateWriter, Store, Tree};
 use crate::time::Clock;
@@ -32,6 +36,7 @@ pub struct Monitor {
     store: Arc<Store>,
     clock: Clock,
     grpc: grpc::Grpc,
+    certificates: certificates::Certificates,
     subscriptions: subscriptions::Subscriptions,
 }
 
@@ -45,6 +50,10 @@ pub struct Parts {
     pub subscriptions: Arc<Registry>,
     /// How the server is, by the configuration in effect.
     pub server: Box<dyn Fn(&Tree) -> Server + Send + Sync>,
+    /// What TLS profiles come to.
+    pub findings: watch::Receiver<Arc<Findings>>,
+    /// Certificates of peers that were judged.
+    pub checks: Tally,
     /// The clock.
     pub clock: Clock,
 }
@@ -52,19 +61,21 @@ pub struct Parts {
 impl Monitor {
     /// Looks up the places of everything; nothing is written yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, sessions, subscriptions, server, clock } = parts;
+        let Parts { store, sessions, subscriptions, server, findings, checks, clock } = parts;
         let schema = store.schema();
         let mut gaps = Gaps::default();
         let grpc = grpc::Grpc::new(schema.clone(), sessions, server, &mut gaps);
         let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
+        let certificates = certificates::Certificates::new(schema.clone(), findings, checks, &mut gaps);
         gaps.report("monitor");
-        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, subscriptions }
+        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, certificates, subscriptions }
     }
 
     /// Writes what has changed since the last time.
     pub async fn refresh(&mut self) {
         let mut batch = StateBatch::new();
         self.grpc.write(&self.store.newest().tree, &mut batch);
+        self.certificates.write(&mut batch);
         self.subscriptions.write(&mut batch);
         self.commit(batch);
         while let Some(batch) = self.subscriptions.write_paths(BATCH_PLACES) {
