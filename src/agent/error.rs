@@ -60,6 +60,9 @@ pub enum StartError {
     /// The system gives no signals.
     #[error("signal handlers cannot be installed: {0}")]
     Signals(std::io::Error),
+    /// The descriptors of the services that are compiled in.
+    #[error("protobuf descriptors: {0}")]
+    Descriptors(#[from] prost_reflect::DescriptorError),
     /// No random numbers.
     #[error(transparent)]
     Random(#[from] HashError),
@@ -95,6 +98,7 @@ impl StartError {
             | Self::Linux(_)
             | Self::Runtime(_)
             | Self::Signals(_)
+            | Self::Descriptors(_)
             | Self::Random(_) => false,
         }
     }
