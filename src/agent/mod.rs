@@ -22,11 +22,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use error::StartError;
 
-use crate::aaa::Authenticator;
+use crate::aaa::{Authenticator, LoginRecords};
 use crate::admission::{Admission, Limits, Sessions};
 use crate::codec::Wire;
 use crate::config::Config;
-use crate::control::Door;
+use crate::control::{self, Door};
 use crate::feed::Registry;
 use crate::log::{SecurityLog, SecurityLogSettings};
 use crate::monitor::{self, Monitor, Server};
@@ -53,6 +53,7 @@ pub struct Agent {
     clock: Clock,
     sessions: Arc<Sessions>,
     subscriptions: Arc<Registry>,
+    logins: LoginRecords,
     element: Element,
     certificates: Certificates,
     checks: Tally,
@@ -72,6 +73,7 @@ impl Agent {
         })?;
         let sessions = Sessions::new(config.limits, clock.clone(), log.clone());
         let authenticator = Authenticator::new(datastore.users.clone(), config.limits.password_checks)?;
+        let logins = authenticator.records();
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let element = Element::start(&config, store, &clock).await?;
         let subscriptions: Arc<Registry> = Arc::default();
@@ -87,7 +89,7 @@ impl Agent {
         let certificates = Certificates::new(&config, store, &clock);
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
         let config = Mutex::new(config);
-        Ok(Self { datastore, config, clock, sessions, subscriptions, element, certificates, checks, endpoint })
+        Ok(Self { datastore, config, clock, sessions, subscriptions, logins, element, certificates, checks, endpoint })
     }
 
     /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
@@ -118,7 +120,8 @@ impl Agent {
         // Ends with this call.
         let mut beside = JoinSet::new();
         beside.spawn(monitor.run());
-        match Door::open(&self.data_dir(), self.subscriptions.clone()) {
+        let parts = control::Parts { sessions: self.sessions.clone(), subscriptions: self.subscriptions.clone() };
+        match Door::open(&self.data_dir(), parts) {
             Ok(door) => drop(beside.spawn(door.serve())),
             Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
         }
@@ -144,6 +147,7 @@ impl Agent {
             store: self.datastore.store.clone(),
             sessions: self.sessions.clone(),
             subscriptions: self.subscriptions.clone(),
+            logins: self.logins.clone(),
             server: Box::new(server),
             findings: self.certificates.findings(),
             checks: self.checks.clone(),
