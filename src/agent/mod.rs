@@ -4,6 +4,7 @@
 //! opened last, when the tree holds what the platforms read. [`Agent::run`] ends only when it is told to, within a
 //! bounded time, with every stream closed by a status. Tests and the command line use the same two calls.
 
+mod certificates;
 mod datastore;
 mod element;
 mod endpoint;
@@ -33,6 +34,7 @@ use crate::feed::Registry;
 use crate::log::{SecurityLog, SecurityLogSettings};
 use crate::monitor::{self, Monitor, Server};
 use crate::net::MessageLimit;
+use crate::pki::Tally;
 use crate::platform::on_change;
 use crate::rpc::gnmi::{self, Gnmi, Knobs};
 use crate::rpc::health::Health;
@@ -40,6 +42,7 @@ use crate::rpc::reflection::Reflection;
 use crate::rpc::services;
 use crate::store::Tree;
 use crate::time::Clock;
+use certificates::Certificates;
 use datastore::Datastore;
 use element::Element;
 use endpoint::{Endpoint, Services, Telling};
@@ -56,6 +59,8 @@ pub struct Agent {
     subscriptions: Arc<Registry>,
     logins: LoginRecords,
     element: Element,
+    certificates: Arc<Certificates>,
+    checks: Tally,
     endpoint: Arc<Endpoint>,
 }
 
@@ -76,16 +81,19 @@ impl Agent {
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let element = Element::start(&config, store, &clock).await?;
         let subscriptions: Arc<Registry> = Arc::default();
+        let checks = Tally::default();
         let services = Services {
             gnmi: gnmi(&datastore, &config, &subscriptions, &clock),
             telling: telling(&datastore, &config)?,
             message_limit: MessageLimit::new(config.limits.request_message_bytes),
             sessions: sessions.clone(),
             admission,
+            checks: checks.clone(),
         };
+        let certificates = Arc::new(Certificates::new(&config, store, &clock));
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
         let (config, endpoint) = (Arc::new(Mutex::new(config)), Arc::new(endpoint));
-        Ok(Self { datastore, config, clock, sessions, subscriptions, logins, element, endpoint })
+        Ok(Self { datastore, config, clock, sessions, subscriptions, logins, element, certificates, checks, endpoint })
     }
 
     /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
@@ -127,14 +135,18 @@ impl Agent {
             Ok(door) => drop(beside.spawn(door.serve())),
             Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
         }
-        self.endpoint.run(shutdown).await;
+        tokio::select! {
+            () = self.endpoint.run(shutdown) => {}
+            () = self.certificates.run(&self.endpoint) => {}
+        }
         // Whoever starts the next agent on this directory finds the file free.
         beside.shutdown().await;
     }
 
     fn reloader(&self) -> Reloader {
         let (datastore, config) = (self.datastore.clone(), self.config.clone());
-        Reloader { datastore, config, endpoint: self.endpoint.clone(), clock: self.clock.clone() }
+        let (endpoint, certificates) = (self.endpoint.clone(), self.certificates.clone());
+        Reloader { datastore, config, endpoint, certificates, clock: self.clock.clone() }
     }
 
     fn data_dir(&self) -> PathBuf {
@@ -156,6 +168,8 @@ impl Agent {
             subscriptions: self.subscriptions.clone(),
             logins: self.logins.clone(),
             server: Box::new(server),
+            findings: self.certificates.findings(),
+            checks: self.checks.clone(),
             clock: self.clock.clone(),
         })
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::certificates::Certificates;
 use super::datastore::Datastore;
 use super::operator::told;
 use super::{Agent, StartError};
@@ -36,6 +37,7 @@ pub(super) struct Reloader {
     pub(super) datastore: Datastore,
     pub(super) config: Arc<Mutex<Config>>,
     pub(super) endpoint: Arc<Endpoint>,
+    pub(super) certificates: Arc<Certificates>,
     pub(super) clock: Clock,
 }
 
@@ -74,6 +76,7 @@ impl Reloader {
         let settings = settings(&current, &new);
         // New handshakes use the certificate as it is now, running sessions keep theirs (TLS-021).
         self.endpoint.reload(&new);
+        self.certificates.reload(&new);
         (current.tls, current.listen) = (new.tls.clone(), new.listen.clone());
         current.models = new.models;
         Ok(Reloaded { changes, settings })

@@ -1,9 +1,10 @@
-//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, the subscriptions that run, and the
-//! commits of its configuration.
+//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, its certificates, the subscriptions
+//! that run, and the commits of its configuration.
 //!
 //! Invariant: state is at most one [`REFRESH`] old. It is read from counters that others keep anyway, and written only
 //! where it changed, so a daemon that nobody talks to makes no commit, and an RPC does not wait for this.
 
+mod certificates;
 mod commits;
 mod grpc;
 mod listing;
@@ -13,6 +14,7 @@ mod users;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 pub use grpc::Server;
@@ -20,6 +22,7 @@ pub use grpc::Server;
 use crate::aaa::LoginRecords;
 use crate::admission::Sessions;
 use crate::feed::Registry;
+use crate::pki::{Findings, Tally};
 use crate::platform::map::Gaps;
 use crate::store::{ConfigWriter, StateBatch, StateWriter, Store, Tree};
 use crate::time::Clock;
@@ -36,6 +39,7 @@ pub struct Monitor {
     store: Arc<Store>,
     clock: Clock,
     grpc: grpc::Grpc,
+    certificates: certificates::Certificates,
     subscriptions: subscriptions::Subscriptions,
     commits: commits::Commits,
     users: users::Users,
@@ -55,6 +59,10 @@ pub struct Parts {
     pub logins: LoginRecords,
     /// How the server is, by the configuration in effect.
     pub server: Box<dyn Fn(&Tree) -> Server + Send + Sync>,
+    /// What TLS profiles come to.
+    pub findings: watch::Receiver<Arc<Findings>>,
+    /// Certificates of peers that were judged.
+    pub checks: Tally,
     /// The clock.
     pub clock: Clock,
 }
@@ -62,15 +70,25 @@ pub struct Parts {
 impl Monitor {
     /// Looks up the places of everything; nothing is written yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, config, sessions, subscriptions, logins, server, clock } = parts;
+        let Parts { store, config, sessions, subscriptions, logins, server, findings, checks, clock } = parts;
         let schema = store.schema();
         let mut gaps = Gaps::default();
         let grpc = grpc::Grpc::new(schema.clone(), sessions, server, &mut gaps);
         let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
+        let certificates = certificates::Certificates::new(schema.clone(), findings, checks, &mut gaps);
         let users = users::Users::new(schema.clone(), logins, &mut gaps);
         let commits = commits::Commits::new(schema.clone(), &config, &mut gaps);
         gaps.report("monitor");
-        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, subscriptions, commits, users }
+        Self {
+            writer: StateWriter::new(store.clone()),
+            store,
+            clock,
+            grpc,
+            certificates,
+            subscriptions,
+            commits,
+            users,
+        }
     }
 
     /// Writes what has changed since the last time.
@@ -79,6 +97,7 @@ impl Monitor {
         let newest = self.store.newest();
         self.grpc.write(&newest.tree, &mut batch);
         self.users.write(&newest.tree, Instant::now().into_std(), &mut batch);
+        self.certificates.write(&mut batch);
         self.subscriptions.write(&mut batch);
         self.commits.write(&mut batch);
         self.commit(batch);
