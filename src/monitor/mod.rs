@@ -7,6 +7,7 @@ mod grpc;
 mod listing;
 mod subscriptions;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub use grpc::Server;
 use crate::admission::Sessions;
 use crate::feed::Registry;
 use crate::platform::map::Gaps;
+use crate::schema::{NodeId, Schema};
 use crate::store::{StateBatch, StateWriter, Store, Tree};
 use crate::time::Clock;
 
@@ -50,6 +52,14 @@ pub struct Parts {
 }
 
 impl Monitor {
+    /// The leaves that it writes, as far as the loaded models have them.
+    pub fn leaves(schema: &Schema) -> BTreeSet<NodeId> {
+        let mut gaps = Gaps::default();
+        grpc::look_up(schema, &mut gaps);
+        subscriptions::look_up(schema, &mut gaps);
+        gaps.fed()
+    }
+
     /// Looks up the places of everything; nothing is written yet.
     pub fn new(parts: Parts) -> Self {
         let Parts { store, sessions, subscriptions, server, clock } = parts;
