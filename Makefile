@@ -27,6 +27,7 @@ run: build ## start the lab configuration on 127.0.0.1:57400 (CONFIG=config/lab-
 
 lint: setup ## rustfmt and clippy
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 unit: setup ## every Rust test

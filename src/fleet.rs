@@ -79,7 +79,7 @@ pub enum FleetError {
         /// Its name.
         name: String,
         /// Why.
-        error: StartError,
+        error: Box<StartError>,
     },
 }
 
@@ -183,7 +183,7 @@ impl Fleet {
     pub async fn bind(targets: Vec<Target>) -> Result<Self, FleetError> {
         let Some(first) = targets.first() else { return Ok(Self { elements: Vec::new() }) };
         let loading = Models::load(&first.config.yang);
-        let models = loading.map_err(|error| FleetError::Start { name: first.name.clone(), error })?;
+        let models = loading.map_err(|error| FleetError::Start { name: first.name.clone(), error: Box::new(error) })?;
         let mut starting = JoinSet::new();
         for (position, Target { name, config }) in targets.into_iter().enumerate() {
             let models = models.clone();
@@ -196,7 +196,7 @@ impl Fleet {
         while let Some(joined) = starting.join_next().await {
             // A panic is in the log already; the element is missing then.
             let Ok((position, name, agent)) = joined else { continue };
-            let agent = agent.map_err(|error| FleetError::Start { name: name.clone(), error })?;
+            let agent = agent.map_err(|error| FleetError::Start { name: name.clone(), error: Box::new(error) })?;
             started.push((position, name, Arc::new(agent)));
         }
         started.sort_by_key(|(position, ..)| *position);

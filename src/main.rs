@@ -4,14 +4,14 @@
 //! fault of its own; 78 the configuration is wrong.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use ganymede::agent::{Agent, StartError, producers};
 use ganymede::cli::{self, Arguments, Command, Models, PasswdError, ProtoError, YangAction, passwd, proto};
 use ganymede::config::{self, Config};
-use ganymede::control::{self, SubscriptionAction, print_answer};
+use ganymede::control::{self, Question, SessionAction, SubscriptionAction, print_answer};
 use ganymede::fleet::{self, Fleet, FleetError, Plan, Target};
 use ganymede::log;
 use ganymede::platform::on_change_paths;
@@ -41,19 +41,8 @@ fn main() -> ExitCode {
             Err(error @ PasswdError::Hash(_)) => failed(&error, SOFTWARE),
             Err(error) => failed(&error, USAGE),
         },
-        Command::Subscriptions { config, action } => match config::load(&config) {
-            Err(error) => failed(&error, CONFIGURATION),
-            Ok(settings) => match control::ask(&settings.data_dir, &SubscriptionAction::question(action)) {
-                Err(error) => failed(&error, UNAVAILABLE),
-                Ok(answer) => match print_answer(&answer) {
-                    Ok(text) => {
-                        print!("{text}");
-                        ExitCode::SUCCESS
-                    }
-                    Err(reason) => failed(&reason, USAGE),
-                },
-            },
-        },
+        Command::Subscriptions { config, action } => ask(&config, &SubscriptionAction::question(action)),
+        Command::Sessions { config, action } => ask(&config, &SessionAction::question(action)),
         Command::Proto { out, config } => match proto(&out, config.as_deref()) {
             Ok(file) => {
                 println!("{}", file.display());
@@ -122,6 +111,23 @@ fn print(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
+/// Asks the daemon that runs with this file.
+fn ask(config: &Path, question: &Question) -> ExitCode {
+    match config::load(config) {
+        Err(error) => failed(&error, CONFIGURATION),
+        Ok(settings) => match control::ask(&settings.data_dir, question) {
+            Err(error) => failed(&error, UNAVAILABLE),
+            Ok(answer) => match print_answer(&answer) {
+                Ok(text) => {
+                    print!("{text}");
+                    ExitCode::SUCCESS
+                }
+                Err(reason) => failed(&reason, USAGE),
+            },
+        },
+    }
+}
+
 fn list_on_change_paths(yang: &Sources) -> ExitCode {
     let loaded = match load(yang) {
         Ok(loaded) => loaded,
@@ -151,15 +157,21 @@ fn run(settings: Config, file: &Path, check: bool) -> ExitCode {
     }
 }
 
-#[tokio::main]
-async fn serve(settings: Config, file: &Path) -> Result<(), StartError> {
+fn serve(settings: Config, file: &Path) -> Result<(), StartError> {
     log::start(settings.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(StartError::Runtime)?;
+    // On a worker, where the work is: a task on this thread would take a change of threads at each of its steps.
+    let daemon = runtime.spawn(daemon(settings, file.to_owned()));
+    runtime.block_on(daemon).unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+}
+
+async fn daemon(settings: Config, file: PathBuf) -> Result<(), StartError> {
     let mut signals = Signals::install().map_err(StartError::Signals)?;
     let agent = Agent::bind(settings).await?;
     let shutdown = CancellationToken::new();
     tokio::select! {
         () = agent.run(shutdown.clone()) => {}
-        () = signals.serve(&agent, file, &shutdown) => {}
+        () = signals.serve(&agent, &file, &shutdown) => {}
     }
     Ok(())
 }

@@ -51,7 +51,13 @@ impl Subscriber {
             suppress_redundant: message_bytes.is_multiple_of(2),
             heartbeat_interval: 0,
         };
-        let request = PlanRequest { mode: ListMode::Stream, updates_only: false, depth: None, configuration: None, paths: vec![asked] };
+        let request = PlanRequest {
+            mode: ListMode::Stream,
+            updates_only: false,
+            depth: None,
+            configuration: None,
+            paths: vec![asked],
+        };
         let plan = Arc::new(Plan::new(&request, &resolver(), &PlanRules::default()).ok()?);
         let engine = Engine::new(plan.clone(), schema().clone(), CAPABLE.clone(), &bench.newest(), bench.moment());
         let encoder =

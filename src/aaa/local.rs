@@ -6,18 +6,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
 
 use super::attempts::AttemptLimits;
+pub use super::check::verify;
 use super::profile::Profile;
 use super::profiles::Profiles;
 use super::rights::Rights;
 use crate::path::{DataPath, ListKey, Step};
 use crate::schema::{NodeId, Schema};
 use crate::store::{Content, Edit, Tree};
-use crate::value::Value;
+use crate::value::{Text, Value};
 
 /// Schema path of the password of a local user.
 const PASSWORD: &str = "/configure/system/security/user-params/local-user/user/password";
@@ -40,8 +41,10 @@ pub struct User {
     pub profiles: Vec<Arc<Profile>>,
     /// What the profiles permit to do with data.
     pub rights: Arc<Rights>,
-    /// What is closed to the user even where profiles are not asked; none for a user of lawful intercept.
-    pub closed: Option<Arc<Rights>>,
+    /// The same for reading, which shows no secrets.
+    pub reading: Arc<Rights>,
+    /// What may be read where profiles are not asked: all but secrets and, without that right, lawful intercept.
+    pub closed: Arc<Rights>,
 }
 
 impl User {
@@ -59,11 +62,11 @@ impl User {
         self.rights.may_write()
     }
 
-    /// What limits the user's reading; none where nothing does. Lawful intercept is closed in any case, the rest only
-    /// where profiles are asked (GET-022, AUTH-029 to AUTH-031).
+    /// What limits the user's reading; none where nothing does. Secrets and lawful intercept are closed in any case, the
+    /// rest only where profiles are asked (GET-022, AUTH-029 to AUTH-031).
     pub fn reading(&self, ask_profiles: bool) -> Option<&Arc<Rights>> {
-        let rights = if ask_profiles { Some(&self.rights) } else { self.closed.as_ref() };
-        rights.filter(|rights| !rights.everything())
+        let rights = if ask_profiles { &self.reading } else { &self.closed };
+        Some(rights).filter(|rights| !rights.everything())
     }
 }
 
@@ -130,9 +133,16 @@ impl Users {
         Some(AttemptLimits { count: number(count)? as usize, window: minutes(time)?, lockout: minutes(lockout)? })
     }
 
-    /// What is closed to everybody without the right to lawful intercept.
+    /// What is left to read for everybody without the right to lawful intercept.
     pub fn closed(&self, tree: &Tree) -> Arc<Rights> {
         self.profiles.closed(tree)
+    }
+
+    /// The names of all users in a tree.
+    pub(super) fn names(&self, tree: &Tree) -> Vec<Text> {
+        let users = tree.branch(self.above_users.steps()).and_then(|branch| branch.list(self.user));
+        let name = |key: &ListKey| key.first().and_then(Value::as_text).map(Text::from);
+        users.into_iter().flat_map(|users| users.iter()).filter_map(|(key, _)| name(key)).collect()
     }
 
     /// The user of this name in a tree.
@@ -154,6 +164,7 @@ impl Users {
             grpc_access: access(self.grpc),
             profiles: of_profiles.profiles,
             rights: of_profiles.rights,
+            reading: of_profiles.reading,
             closed: of_profiles.closed,
         })
     }
@@ -194,11 +205,6 @@ pub struct HashError(pub(super) String);
 pub fn hash_password(password: &[u8]) -> Result<String, HashError> {
     let hash = Argon2::default().hash_password(password).map_err(|error| HashError(error.to_string()))?;
     Ok(hash.to_string())
-}
-
-/// Whether a password matches an Argon2id hash. Takes the work of the hash's own parameters; blocking.
-pub fn verify(hash: &str, password: &[u8]) -> bool {
-    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
 }
 
 /// Whether a text is an Argon2id hash and not a password. Hashes that ask for absurd work are not taken for one: each

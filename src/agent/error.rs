@@ -54,9 +54,15 @@ pub enum StartError {
     /// The simulation cannot be as asked for.
     #[error(transparent)]
     Sim(#[from] sim::StartError),
+    /// The system gives no threads or no timer.
+    #[error("the threads of the daemon cannot be started: {0}")]
+    Runtime(std::io::Error),
     /// The system gives no signals.
     #[error("signal handlers cannot be installed: {0}")]
     Signals(std::io::Error),
+    /// The descriptors of the services that are compiled in.
+    #[error("protobuf descriptors: {0}")]
+    Descriptors(#[from] prost_reflect::DescriptorError),
     /// No random numbers.
     #[error(transparent)]
     Random(#[from] HashError),
@@ -90,7 +96,9 @@ impl StartError {
             | Self::Bind(_)
             | Self::SecurityLog(_)
             | Self::Linux(_)
+            | Self::Runtime(_)
             | Self::Signals(_)
+            | Self::Descriptors(_)
             | Self::Random(_) => false,
         }
     }

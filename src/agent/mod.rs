@@ -25,20 +25,23 @@ pub use error::StartError;
 pub use models::Models;
 pub use producers::{Producers, producers};
 
-use crate::aaa::Authenticator;
+use crate::aaa::{Authenticator, LoginRecords};
 use crate::admission::{Admission, Limits, Sessions};
 use crate::config::Config;
-use crate::control::Door;
+use crate::control::{self, Door};
 use crate::feed::Registry;
 use crate::log::{SecurityLog, SecurityLogSettings};
 use crate::monitor::{self, Monitor, Server};
 use crate::net::MessageLimit;
 use crate::rpc::gnmi::{self, Gnmi, Knobs};
+use crate::rpc::health::Health;
+use crate::rpc::reflection::Reflection;
+use crate::rpc::services;
 use crate::store::Tree;
 use crate::time::Clock;
 use datastore::Datastore;
 use element::Element;
-use endpoint::{Endpoint, Services};
+use endpoint::{Endpoint, Services, Telling};
 
 /// A daemon that is ready to serve.
 #[derive(Debug)]
@@ -49,6 +52,7 @@ pub struct Agent {
     clock: Clock,
     sessions: Arc<Sessions>,
     subscriptions: Arc<Registry>,
+    logins: LoginRecords,
     element: Element,
     endpoint: Endpoint,
 }
@@ -72,17 +76,19 @@ impl Agent {
         })?;
         let sessions = Sessions::new(config.limits, clock.clone(), log.clone());
         let authenticator = Authenticator::new(datastore.users.clone(), config.limits.password_checks)?;
+        let logins = authenticator.records();
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let element = Element::start(&config, store, &clock).await?;
         let subscriptions: Arc<Registry> = Arc::default();
         let services = Services {
             gnmi: gnmi(&datastore, models, &config, &subscriptions, &clock),
+            telling: telling(&datastore, &config)?,
             message_limit: MessageLimit::new(config.limits.request_message_bytes),
             sessions: sessions.clone(),
             admission,
         };
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
-        Ok(Self { datastore, config: Mutex::new(config), clock, sessions, subscriptions, element, endpoint })
+        Ok(Self { datastore, config: Mutex::new(config), clock, sessions, subscriptions, logins, element, endpoint })
     }
 
     /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
@@ -113,7 +119,8 @@ impl Agent {
         // Ends with this call.
         let mut beside = JoinSet::new();
         beside.spawn(monitor.run());
-        match Door::open(&self.data_dir(), self.subscriptions.clone()) {
+        let parts = control::Parts { sessions: self.sessions.clone(), subscriptions: self.subscriptions.clone() };
+        match Door::open(&self.data_dir(), parts) {
             Ok(door) => drop(beside.spawn(door.serve())),
             Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
         }
@@ -136,10 +143,21 @@ impl Agent {
             store: self.datastore.store.clone(),
             sessions: self.sessions.clone(),
             subscriptions: self.subscriptions.clone(),
+            logins: self.logins.clone(),
             server: Box::new(server),
             clock: self.clock.clone(),
         })
     }
+}
+
+/// The services that tell about services, where the release has them.
+fn telling(datastore: &Datastore, config: &Config) -> Result<Option<Telling>, StartError> {
+    let services = Arc::new(services::Services::new(datastore.store.clone(), config.profile.clone()));
+    if !services.tell() {
+        return Ok(None);
+    }
+    let reflection = Reflection::new(services.clone())?;
+    Ok(Some(Telling { health: Health::new(services), reflection }))
 }
 
 fn gnmi(datastore: &Datastore, models: &Models, config: &Config, subscriptions: &Arc<Registry>, clock: &Clock) -> Gnmi {

@@ -6,15 +6,17 @@
 mod grpc;
 mod listing;
 mod subscriptions;
+mod users;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 pub use grpc::Server;
 
+use crate::aaa::LoginRecords;
 use crate::admission::Sessions;
 use crate::feed::Registry;
 use crate::platform::map::Gaps;
@@ -35,6 +37,7 @@ pub struct Monitor {
     clock: Clock,
     grpc: grpc::Grpc,
     subscriptions: subscriptions::Subscriptions,
+    users: users::Users,
 }
 
 /// What a monitor looks at.
@@ -45,6 +48,8 @@ pub struct Parts {
     pub sessions: Arc<Sessions>,
     /// The subscriptions.
     pub subscriptions: Arc<Registry>,
+    /// The logins of users.
+    pub logins: LoginRecords,
     /// How the server is, by the configuration in effect.
     pub server: Box<dyn Fn(&Tree) -> Server + Send + Sync>,
     /// The clock.
@@ -62,19 +67,22 @@ impl Monitor {
 
     /// Looks up the places of everything; nothing is written yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, sessions, subscriptions, server, clock } = parts;
+        let Parts { store, sessions, subscriptions, logins, server, clock } = parts;
         let schema = store.schema();
         let mut gaps = Gaps::default();
         let grpc = grpc::Grpc::new(schema.clone(), sessions, server, &mut gaps);
         let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
+        let users = users::Users::new(schema.clone(), logins, &mut gaps);
         gaps.report("monitor");
-        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, subscriptions }
+        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, subscriptions, users }
     }
 
     /// Writes what has changed since the last time.
     pub async fn refresh(&mut self) {
         let mut batch = StateBatch::new();
-        self.grpc.write(&self.store.newest().tree, &mut batch);
+        let newest = self.store.newest();
+        self.grpc.write(&newest.tree, &mut batch);
+        self.users.write(&newest.tree, Instant::now().into_std(), &mut batch);
         self.subscriptions.write(&mut batch);
         self.commit(batch);
         while let Some(batch) = self.subscriptions.write_paths(BATCH_PLACES) {

@@ -105,6 +105,8 @@ impl Commit {
 pub struct Store {
     schema: Arc<Schema>,
     newest: watch::Sender<Arc<Commit>>,
+    /// The newest commit that changed configuration. Who follows only that is not woken by each counter.
+    configured: watch::Sender<Arc<Commit>>,
     /// Held while the next commit is made from the newest one. Readers never take it.
     publishing: Mutex<()>,
 }
@@ -122,7 +124,13 @@ impl Store {
             recent: Recent::default(),
             touched: Touched::Wide,
         };
-        Self { schema, newest: watch::Sender::new(Arc::new(first)), publishing: Mutex::new(()) }
+        let first = Arc::new(first);
+        Self {
+            schema,
+            newest: watch::Sender::new(first.clone()),
+            configured: watch::Sender::new(first),
+            publishing: Mutex::new(()),
+        }
     }
 
     /// The schema of the data.
@@ -140,6 +148,11 @@ impl Store {
         self.newest.subscribe()
     }
 
+    /// A view of the newest commit that changed configuration, which wakes only when there is another one.
+    pub fn watch_configuration(&self) -> watch::Receiver<Arc<Commit>> {
+        self.configured.subscribe()
+    }
+
     /// Makes the next commit: `next` gets the newest tree and says what it becomes and where it differs. No commit is
     /// made when nothing differs.
     pub(super) fn publish(&self, time: Timestamp, origin: Origin, next: impl FnOnce(&Tree) -> Next) -> Arc<Commit> {
@@ -149,17 +162,21 @@ impl Store {
         if places.is_empty() {
             return newest;
         }
+        let configures = matches!(origin, Origin::Configuration { .. });
         let commit = Arc::new(Commit {
             generation: newest.generation + 1,
             time,
             tree,
-            configurations: newest.configurations + u64::from(matches!(origin, Origin::Configuration { .. })),
+            configurations: newest.configurations + u64::from(configures),
             origin,
             removals: newest.removals + u64::from(removes),
             recent: change.map_or_else(|| newest.recent.clone(), |change| newest.recent.with(change)),
             touched: Touched::from_places(places),
         });
         self.newest.send_replace(commit.clone());
+        if configures {
+            self.configured.send_replace(commit.clone());
+        }
         commit
     }
 }

@@ -34,7 +34,7 @@ use crate::schema::{NodeId, Schema};
 use crate::store::{StateWriter, Store};
 use crate::time::Clock;
 use hall::Hall;
-pub(super) use hall::Services;
+pub(super) use hall::{Services, Telling};
 use report::{Condition, Down, Report};
 use wish::{Security, Settings, Wish};
 
@@ -117,7 +117,7 @@ impl Endpoint {
     pub(super) async fn run(&self, shutdown: CancellationToken) {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut server) = server else { return shutdown.cancelled().await };
-        let mut commits = server.store.watch();
+        let mut commits = server.store.watch_configuration();
         let mut settings = self.settings.subscribe();
         // A commit between the start and here.
         let mut configurations = None;

@@ -67,6 +67,8 @@ fn access() -> impl Strategy<Value = Access> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn the_first_rule_that_covers_a_place_decides(
         rules in proptest::collection::vec((proptest::sample::select(&PATTERNS[..]), access()), 0..6),

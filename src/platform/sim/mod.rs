@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   tick ----------------> Sim::poll   --+
-//!   commits (store.watch) > Sim::follow --+--> StateBatch --> StateWriter
+//!   configuration --------> Sim::follow --+--> StateBatch --> StateWriter
 //!   events --------------> Sim::flap   --+
 //! ```
 //!
@@ -91,7 +91,7 @@ pub fn start(
     let mut gaps = Gaps::default();
     let sim = Sim::new(store.schema().clone(), settings, clock.now(), &mut gaps);
     gaps.report("sim");
-    let commits = store.watch();
+    let commits = store.watch_configuration();
     let tick = settings.tick.max(TICK_MIN);
     let mut task = Task { seen: store.newest(), commits, sim, writer, clock, tick, event_rate: settings.event_rate };
     let now = task.clock.now();
@@ -109,7 +109,7 @@ struct Task {
     tick: Duration,
     event_rate: u32,
     commits: watch::Receiver<Arc<Commit>>,
-    /// The newest commit that the simulation has taken in.
+    /// The newest configuration that the simulation has taken in.
     seen: Arc<Commit>,
 }
 
@@ -143,7 +143,7 @@ impl Task {
     /// Takes in what was configured since.
     fn follow(&mut self) {
         let newest = self.commits.borrow_and_update().clone();
-        if newest.generation == self.seen.generation {
+        if newest.configurations == self.seen.configurations {
             return;
         }
         let now = self.clock.now();
@@ -167,11 +167,8 @@ impl Task {
             return;
         }
         match self.writer.commit(batch, collected) {
-            // Our own commit, directly behind the one seen, holds nothing new for us.
-            Ok(commit) if commit.generation == self.seen.generation + 1 => {
-                self.sim.skip(&commit.tree);
-                self.seen = commit;
-            }
+            // A tree with the configuration seen holds nothing new for us.
+            Ok(commit) if commit.configurations == self.seen.configurations => self.sim.skip(&commit.tree),
             Ok(_) => {}
             Err(error) => tracing::error!(%error, "state of simulated ports not published"),
         }

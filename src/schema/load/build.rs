@@ -177,7 +177,9 @@ impl<'a, 's> Builder<'a, 's> {
         let roots_by_name = self.by_name(&roots);
         let mixed = super::super::mixed(&nodes);
         let words = words.iter().map(|module| describe(*module, self.library, &mut self.names)).collect();
-        Ok(Schema { nodes, modules: self.table, words, choices, roots: roots.into(), roots_by_name, mixed })
+        let secrets = super::super::secret::secrets(&nodes);
+        let modules = self.table;
+        Ok(Schema { nodes, modules, words, choices, roots: roots.into(), roots_by_name, mixed, secrets })
     }
 
     fn choice(&mut self, choice: &ChoicePlace<'a>) -> Choice {
