@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::listing::Listing;
-use crate::platform::map::{Datum, Gaps, Row, Single};
+use crate::platform::map::{Datum, Gaps, Row, Single, Table};
 use crate::schema::Schema;
 use crate::store::{CommitSummary, Condition, ConfigWriter, Remembered, StateBatch};
 
@@ -34,6 +34,12 @@ const STORAGE_ROWS: &[Row<Condition>] = &[
     Row("oper-down-since", |now| Some(Datum::Time(now.failing.as_ref()?.1))),
     Row("failed-writes", |now| Some(Datum::Count(now.failures))),
 ];
+
+/// Looks up what is written here, for those who ask which leaves that is.
+pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
+    Table::new(schema, COMMIT, COMMIT_ROWS, gaps);
+    Table::new(schema, STORAGE, STORAGE_ROWS, gaps);
+}
 
 fn text(text: &str, characters: usize) -> Option<Datum<'_>> {
     let end = text.char_indices().nth(characters).map_or(text.len(), |(end, _)| end);
