@@ -23,7 +23,7 @@ use super::refusal::Refusal;
 use super::rpc::Rpc;
 use super::session::{Session, Sessions};
 use crate::aaa::local::User;
-use crate::aaa::{Authenticator, Credentials, Fingerprint, Outcome};
+use crate::aaa::{Authenticator, Checked, Credentials, Fingerprint, Method, Outcome, Served};
 use crate::log::{Event, SecurityLog, Verdict};
 use crate::store::Store;
 use crate::time::Clock;
@@ -118,40 +118,88 @@ impl Parts {
         }
         self.sessions.seat(session).map_err(Refusal::Sessions)?;
         let channel = self.channels.open(session, facts, rpc.streams);
-        let channel = channel.ok_or(Refusal::Channels { limit: self.channels.limit() })?;
+        let mut channel = channel.ok_or(Refusal::Channels { limit: self.channels.limit() })?;
+        channel.keep_account(|state| {
+            let RpcFacts { path, user, began } = state.rpc();
+            let (rpc, user, client) = (path.clone(), user.clone(), session.peer().ip());
+            let served = || Served { id: state.id(), user, client, rpc, began: *began };
+            self.authenticator.account(&self.store.newest().tree, served)
+        });
         Ok((login, channel))
     }
 
     /// The login of the user, whose credentials are checked unless they are those last accepted on this session
-    /// (AUTH-015, AUTH-016, AUTH-021).
-    async fn authenticate(&self, session: &Session, path: &str, credentials: &Credentials) -> Result<Login, Refusal> {
+    /// (AUTH-015, AUTH-016, AUTH-021). RPCs with equal credentials wait for one check; others go their way meanwhile.
+    async fn authenticate(
+        &self,
+        session: &Arc<Session>,
+        path: &str,
+        credentials: &Credentials,
+    ) -> Result<Login, Refusal> {
         let fingerprint = self.authenticator.fingerprint(credentials);
-        let no_access = || Refusal::NoAccess { user: credentials.user.clone() };
-        let mut accepted = session.login().lock().await;
-        let newest = self.store.newest();
-        let known = accepted.as_mut().filter(|accepted| accepted.fingerprint == fingerprint);
-        if let Some(known) = known {
-            if known.configurations != newest.configurations {
-                let rights = self.authenticator.user(&newest.tree, &credentials.user);
-                known.rights = Arc::new(rights.filter(|user| user.grpc_access).ok_or_else(no_access)?);
-                known.configurations = newest.configurations;
+        loop {
+            if let Some(known) = self.known(session, fingerprint, &credentials.user) {
+                return known;
             }
-            return Ok(Login { rights: known.rights.clone(), user_changed: session.user_changed() });
+            let check = session.check(fingerprint);
+            let mut login = None;
+            let checking = async {
+                login = Some(self.check(session, path, credentials, fingerprint).await?);
+                Ok(())
+            };
+            let checked = check.get_or_init(|| checking).await.clone();
+            session.checked(&check);
+            match (checked, login) {
+                (Err(refusal), _) => return Err(refusal),
+                (Ok(()), Some(login)) => return Ok(login),
+                // Somebody else's RPC has asked, and this one is let in by it unless a third user has come since.
+                (Ok(()), None) => {}
+            }
         }
-        let user = self.authenticator.user(&newest.tree, &credentials.user);
+    }
+
+    /// The login that was accepted before, with the rights of the newest configuration.
+    fn known(&self, session: &Session, fingerprint: Fingerprint, user: &str) -> Option<Result<Login, Refusal>> {
+        let mut accepted = session.login();
+        let known = accepted.as_mut().filter(|accepted| accepted.fingerprint == fingerprint)?;
+        let newest = self.store.newest();
+        if known.configurations != newest.configurations {
+            let now = self.authenticator.user(&newest.tree, user, known.rights.grant.as_ref());
+            let Some(now) = now.filter(|user| user.grpc_access) else {
+                return Some(Err(Refusal::NoAccess { user: user.to_owned() }));
+            };
+            known.rights = Arc::new(now);
+            known.configurations = newest.configurations;
+        }
+        Some(Ok(Login { rights: known.rights.clone(), user_changed: session.user_changed() }))
+    }
+
+    /// Has the credentials checked by whoever is to be asked, and accepts them for the session.
+    async fn check(
+        &self,
+        session: &Session,
+        path: &str,
+        credentials: &Credentials,
+        fingerprint: Fingerprint,
+    ) -> Result<Login, Refusal> {
         let now = tokio::time::Instant::now().into_std();
-        let outcome = self.authenticator.check(&newest.tree, credentials, now).await;
+        let (asked, client) = (self.store.newest(), session.peer().ip());
+        let Checked { outcome, by, grant } = self.authenticator.check(&asked.tree, credentials, client, now).await;
+        // What the user may do is what the configuration says now, however long the answer took.
+        let newest = self.store.newest();
+        let user = self.authenticator.user(&newest.tree, &credentials.user, grant.as_ref());
         let mut line = self.line("authentication", session, path, &credentials.user);
         let rights = match user {
             Some(user) if outcome == Outcome::Accepted && user.grpc_access => Arc::new(user),
             // The session stays with the user it had, and so do its subscriptions (AUTH-020, AUTH-022).
             _ => {
                 let (refusal, note) = match outcome {
-                    Outcome::Accepted => (no_access(), ""),
+                    Outcome::Accepted => (Refusal::NoAccess { user: credentials.user.clone() }, ""),
                     Outcome::Rejected => (Refusal::Rejected, ""),
                     // The client is not told: it would learn that there is such a user (AUTH-005).
                     Outcome::LocksOut => (Refusal::Rejected, ", too many failures lock the user out"),
                     Outcome::LockedOut => (Refusal::Rejected, ", the user is locked out"),
+                    Outcome::Unreachable => (Refusal::NoServer, ""),
                 };
                 line.reason = format!("{refusal}{note}");
                 self.log.write(line);
@@ -159,10 +207,15 @@ impl Parts {
             }
         };
         line.verdict = Some(Verdict::Authorized);
+        if by != Method::Local {
+            line.reason = format!("by {by}");
+        }
         self.log.write(line);
+        // Under one lock, so that what was accepted last and whose subscriptions run agree whoever runs first.
+        let mut accepted = session.login();
+        self.authenticator.note(session.id(), &credentials.user, rights.grant.as_ref());
         session.accepted(&credentials.user);
         *accepted = Some(Accepted { fingerprint, rights: rights.clone(), configurations: newest.configurations });
-        // Taken under the lock of the login, so that it is cancelled by the next user whoever runs first.
         Ok(Login { rights, user_changed: session.user_changed() })
     }
 
@@ -250,6 +303,9 @@ where
             let refused = Status::from_header_map(answer.headers());
             if let Some(status) = &refused {
                 channel.ends(status);
+            }
+            if let Some(account) = channel.account() {
+                account.about(caller.paths());
             }
             caller.answered(refused.as_ref());
             let closing = rpc.streams.then_some(&closing);

@@ -44,6 +44,8 @@ pub struct Limits {
     pub commit_patience: Duration,
     /// Passwords checked at the same time; each check takes 19 MiB and some tens of milliseconds.
     pub password_checks: usize,
+    /// Requests to RADIUS servers, and as many to TACACS+ servers, that are answered at the same time.
+    pub server_requests: usize,
     /// Time for a new connection to show its first bytes and to finish the TLS handshake.
     pub handshake_timeout: Duration,
     /// Time for a connection without any successful authentication before it is closed.
@@ -66,6 +68,7 @@ impl Default for Limits {
             arbitration_roles: 64,
             commit_patience: Duration::from_secs(600),
             password_checks: 4,
+            server_requests: 32,
             handshake_timeout: Duration::from_secs(5),
             first_request_timeout: Duration::from_secs(60),
             send_stall: Duration::from_secs(120),

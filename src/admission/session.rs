@@ -16,6 +16,8 @@ use super::Limits;
 use super::channel::{ChannelState, Finished};
 use super::layer::Accepted;
 use super::marking::Marking;
+use super::refusal::Refusal;
+use crate::aaa::Fingerprint;
 use crate::log::{Event, SecurityLog, Verdict};
 use crate::time::{Clock, Timestamp};
 
@@ -45,8 +47,10 @@ pub struct Session {
     opened: Timestamp,
     since: Instant,
     user: Mutex<User>,
-    /// Held while credentials are checked, so that a burst of first RPCs asks once (AUTH-015).
-    login: tokio::sync::Mutex<Option<Accepted>>,
+    /// What was last accepted here.
+    login: Mutex<Option<Accepted>>,
+    /// Checks under way. RPCs with equal credentials wait for one, others do not (AUTH-015, AUTH-036).
+    checks: Mutex<Vec<(Fingerprint, Arc<Check>)>>,
     channels: Mutex<BTreeMap<u64, Arc<ChannelState>>>,
     rpcs: AtomicU64,
     marking: Marking,
@@ -54,6 +58,9 @@ pub struct Session {
     received: AtomicU64,
     sent: AtomicU64,
 }
+
+/// A check of credentials, and what it came to.
+pub(super) type Check = tokio::sync::OnceCell<Result<(), Refusal>>;
 
 /// Who speaks on a session at present.
 #[derive(Debug, Default)]
@@ -115,7 +122,8 @@ impl Sessions {
             opened: self.clock.now(),
             since: Instant::now(),
             user: Mutex::default(),
-            login: tokio::sync::Mutex::new(None),
+            login: Mutex::default(),
+            checks: Mutex::default(),
             channels: Mutex::default(),
             rpcs: AtomicU64::new(0),
             marking: Marking::default(),
@@ -242,9 +250,25 @@ impl Session {
         lock(&self.user).changed.clone()
     }
 
-    /// What was last accepted here, locked while somebody is being checked.
-    pub(super) fn login(&self) -> &tokio::sync::Mutex<Option<Accepted>> {
-        &self.login
+    /// What was last accepted here.
+    pub(super) fn login(&self) -> MutexGuard<'_, Option<Accepted>> {
+        lock(&self.login)
+    }
+
+    /// The check of these credentials: the one under way, or a new one.
+    pub(super) fn check(&self, fingerprint: Fingerprint) -> Arc<Check> {
+        let mut checks = lock(&self.checks);
+        if let Some((_, check)) = checks.iter().find(|(of, _)| *of == fingerprint) {
+            return check.clone();
+        }
+        let check = Arc::new(Check::new());
+        checks.push((fingerprint, check.clone()));
+        check
+    }
+
+    /// Takes out a check, whose credentials will be checked anew when they come again.
+    pub(super) fn checked(&self, check: &Arc<Check>) {
+        lock(&self.checks).retain(|(_, of)| !Arc::ptr_eq(of, check));
     }
 
     /// Notes the user of an accepted login and ends the subscriptions of another one before (AUTH-018, AUTH-022).

@@ -1,6 +1,6 @@
 //! Why the daemon does not start.
 
-use crate::aaa::{HashError, NoSuchNode};
+use crate::aaa::{HashError, NoKey, NoSuchNode};
 use crate::config::{ConfigError, ModelTables};
 use crate::log::OpenError;
 use crate::net::{BindError, TlsError};
@@ -60,6 +60,9 @@ pub enum StartError {
     /// The system gives no signals.
     #[error("signal handlers cannot be installed: {0}")]
     Signals(std::io::Error),
+    /// The key of the secrets.
+    #[error(transparent)]
+    Secrets(#[from] NoKey),
     /// No random numbers.
     #[error(transparent)]
     Random(#[from] HashError),
@@ -95,6 +98,7 @@ impl StartError {
             | Self::Linux(_)
             | Self::Runtime(_)
             | Self::Signals(_)
+            | Self::Secrets(_)
             | Self::Random(_) => false,
         }
     }

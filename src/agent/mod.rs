@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use error::StartError;
 
-use crate::aaa::Authenticator;
+use crate::aaa::{self, Authenticator, Upkeep};
 use crate::admission::{Admission, Limits, Sessions};
 use crate::codec::Wire;
 use crate::config::Config;
@@ -47,6 +47,7 @@ pub struct Agent {
     clock: Clock,
     sessions: Arc<Sessions>,
     subscriptions: Arc<Registry>,
+    upkeep: Upkeep,
     element: Element,
     endpoint: Endpoint,
 }
@@ -63,7 +64,15 @@ impl Agent {
             files: config.security_log.files,
         })?;
         let sessions = Sessions::new(config.limits, clock.clone(), log.clone());
-        let authenticator = Authenticator::new(datastore.users.clone(), config.limits.password_checks)?;
+        let authenticator = Authenticator::new(aaa::Parts {
+            schema: store.schema(),
+            users: datastore.users.clone(),
+            grants: datastore.grants.clone(),
+            vault: datastore.vault.clone(),
+            password_checks: config.limits.password_checks,
+            server_requests: config.limits.server_requests,
+        })?;
+        let upkeep = authenticator.upkeep();
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let element = Element::start(&config, store, &clock).await?;
         let subscriptions: Arc<Registry> = Arc::default();
@@ -74,7 +83,7 @@ impl Agent {
             admission,
         };
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
-        Ok(Self { datastore, config: Mutex::new(config), clock, sessions, subscriptions, element, endpoint })
+        Ok(Self { datastore, config: Mutex::new(config), clock, sessions, subscriptions, upkeep, element, endpoint })
     }
 
     /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
@@ -105,6 +114,7 @@ impl Agent {
         // Ends with this call.
         let mut beside = JoinSet::new();
         beside.spawn(monitor.run());
+        beside.spawn(self.upkeep.clone().run(self.datastore.store.clone()));
         match Door::open(&self.data_dir(), self.subscriptions.clone()) {
             Ok(door) => drop(beside.spawn(door.serve())),
             Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),

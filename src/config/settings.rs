@@ -237,6 +237,7 @@ fn limits(limits: &mut Limits, keys: &mut Keys<'_>) -> Result<(), ConfigError> {
     keys.count("arbitration-roles", &mut limits.arbitration_roles, 1..=10_000)?;
     keys.millis("commit-rollback-ms", &mut limits.commit_patience, 1000..=604_800_000)?;
     keys.count("password-checks", &mut limits.password_checks, 1..=256)?;
+    keys.count("server-requests", &mut limits.server_requests, 1..=1024)?;
     keys.millis("handshake-timeout-ms", &mut limits.handshake_timeout, 100..=60_000)?;
     keys.millis("first-request-timeout-ms", &mut limits.first_request_timeout, 100..=3_600_000)?;
     keys.millis("send-stall-ms", &mut limits.send_stall, 1000..=3_600_000)

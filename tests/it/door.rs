@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use ganymede::aaa::{Authenticator, local::Users, seal};
+use ganymede::aaa::{Authenticator, Parts, SetGuard, Vault, local::Users, seal};
 use ganymede::admission::{Admission, Caller, Limits, Sessions};
 use ganymede::config::{edits, parse};
 use ganymede::log::{SecurityLog, SecurityLogSettings};
@@ -93,9 +93,21 @@ impl Door {
         let log = SecurityLog::open(&settings).unwrap();
         let store = Arc::new(Store::new(LOADED.schema.clone(), TREE.clone(), clock.now()));
         let (journal, _) = Journal::open(directory.path()).unwrap();
-        let config = ConfigWriter::new(store.clone(), Validator::new(&LOADED), journal);
+        let users = Users::new(&LOADED.schema).unwrap();
+        let (grants, vault) = (Arc::default(), Arc::new(Vault::in_directory(directory.path()).unwrap()));
+        let guard = SetGuard::new(&LOADED.schema, users.clone(), Arc::clone(&grants), vault.clone());
+        let writer = ConfigWriter::new(store.clone(), Validator::new(&LOADED), journal);
+        let config = writer.guarded_by(Arc::new(guard));
         let sessions = Sessions::new(limits, clock.clone(), log.clone());
-        let authenticator = Authenticator::new(Users::new(&LOADED.schema).unwrap(), limits.password_checks).unwrap();
+        let authenticator = Authenticator::new(Parts {
+            schema: &LOADED.schema,
+            users,
+            grants,
+            vault,
+            password_checks: limits.password_checks,
+            server_requests: limits.server_requests,
+        })
+        .unwrap();
         let admission = Admission::new(sessions.clone(), store, authenticator, log.clone(), clock);
         let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let address = listener.local_addr();
