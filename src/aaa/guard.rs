@@ -12,7 +12,7 @@ use super::rights::Rights;
 use super::secrets::{SecretNodes, Vault};
 use crate::path::{Access, DataPath, Pattern, PatternStep, Step};
 use crate::schema::{CaseRef, Kind, NodeId, Schema};
-use crate::store::{Branch, Change, Child, Denied, Difference, Edit, Guard, Leaf, List, Tree, diff};
+use crate::store::{Branch, Change, Child, CommitError, Denied, Difference, Edit, Guard, Leaf, List, Tree, diff};
 use crate::value::Value;
 
 /// Judges commits by the profiles of their authors. The daemon itself, which has no session, may change everything.
@@ -33,8 +33,9 @@ impl SetGuard {
 }
 
 impl Guard for SetGuard {
-    fn judge(&self, change: Change<'_>) -> Result<(), Denied> {
-        self.secrets.seal(change.schema, &self.vault, change.base, change.candidate, change.time);
+    fn judge(&self, change: Change<'_>) -> Result<(), CommitError> {
+        let sealed = self.secrets.seal(change.schema, &self.vault, change.base, change.candidate, change.time);
+        sealed.map_err(|violation| CommitError::Constraints(vec![violation]))?;
         if change.author.session == 0 {
             return Ok(());
         }
@@ -43,11 +44,11 @@ impl Guard for SetGuard {
         let grant = self.grants.of(author.session, &author.user);
         let Some(user) = self.users.find(change.base, &author.user, grant.as_ref()) else {
             let (path, user) = ("/".to_owned(), change.author.user.clone());
-            return Err(Denied { position: None, path, user, reason: "no such user".to_owned() });
+            return Err(Denied { position: None, path, user, reason: "no such user".to_owned() }.into());
         };
         match user.rights.everything() {
             true => Ok(()),
-            false => Judgement { change, rights: &user.rights }.run(),
+            false => Ok(Judgement { change, rights: &user.rights }.run()?),
         }
     }
 }

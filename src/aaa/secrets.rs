@@ -16,11 +16,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::places::{containers_above, node};
-use crate::path::DataPath;
-use crate::schema::{NodeId, Schema};
-use crate::store::{Child, Leaf, Tree};
+use crate::path::{DataPath, ListKey};
+use crate::schema::{Input, NodeId, Rule, Schema};
+use crate::store::{Branch, Child, Leaf, Tree, Violation};
 use crate::time::Timestamp;
-use crate::value::Value;
 
 /// What an encrypted secret begins with.
 const SEALED: &str = "$gs1$";
@@ -35,6 +34,11 @@ const LISTS: [(&str, &str); 2] = [
 ];
 /// The one list whose secret stands one container further down.
 const LDAP: &str = "/configure/system/security/aaa/remote-servers/ldap/server";
+
+/// Whether a text is an encrypted secret.
+pub fn is_sealed(text: &str) -> bool {
+    text.starts_with(SEALED)
+}
 
 /// Encrypts and decrypts.
 pub struct Vault {
@@ -84,7 +88,7 @@ impl Vault {
 
     /// A secret as it is kept. One that is encrypted already stays as it is.
     pub fn seal(&self, secret: &str) -> Option<String> {
-        if secret.starts_with(SEALED) {
+        if is_sealed(secret) {
             return Some(secret.to_owned());
         }
         // A nonce that comes of the text never meets another text, except with the chance of a collision.
@@ -143,14 +147,24 @@ impl SecretNodes {
         Self { lists: plain.chain(find(LDAP, Some("bind-authentication"), "password")).collect() }
     }
 
-    /// Encrypts the secrets that a change brings.
-    pub(super) fn seal(&self, schema: &Schema, vault: &Vault, base: &Tree, candidate: &mut Tree, time: Timestamp) {
+    /// Encrypts the secrets that a change brings. One that is too long for that is refused.
+    pub(super) fn seal(
+        &self,
+        schema: &Schema,
+        vault: &Vault,
+        base: &Tree,
+        candidate: &mut Tree,
+        time: Timestamp,
+    ) -> Result<(), Violation> {
         for list in &self.lists {
             let (old, new) = (base.branch(list.above.steps()), candidate.branch(list.above.steps()));
             let Some(new) = new.filter(|new| old.is_none_or(|old| !std::sync::Arc::ptr_eq(old, new))) else { continue };
             for (key, secret) in list.in_clear(new) {
-                // Nobody can ask a server whose secret is not there, which is better than one that everybody can read.
-                let sealed = vault.seal(&secret).unwrap_or_default();
+                let sealed = vault.seal(&secret).and_then(|sealed| {
+                    let ty = schema.node(list.leaf).ty()?;
+                    ty.accept(Input::Text(&sealed), Rule::Lenient, "").ok()
+                });
+                let Some(sealed) = sealed else { return Err(list.too_long(schema, &key, secret.len())) };
                 let branch = candidate.branch_mut(schema, list.above.steps(), time);
                 let Some(Child::List(_, entries)) = branch.child_mut(list.list) else { continue };
                 let Some(entry) = entries.get_mut(&key) else { continue };
@@ -158,14 +172,24 @@ impl SecretNodes {
                     Some(within) => entry.container_mut(within),
                     None => entry,
                 };
-                holder.put_leaf(list.leaf, Leaf::new(Value::text(sealed), time));
+                holder.put_leaf(list.leaf, Leaf::new(sealed, time));
             }
         }
+        Ok(())
     }
 }
 
 impl SecretList {
-    fn in_clear(&self, above: &crate::store::Branch) -> Vec<(crate::path::ListKey, String)> {
+    fn too_long(&self, schema: &Schema, key: &ListKey, length: usize) -> Violation {
+        let entry = self.above.child(self.list, Some(key.clone()));
+        let holder = self.within.map_or(entry.clone(), |within| entry.child(within, None));
+        let path = holder.child(self.leaf, None).display(schema).to_string();
+        let reason =
+            format!("a secret of {length} bytes is too long: secrets are kept encrypted, which takes more room");
+        Violation { path, reason }
+    }
+
+    fn in_clear(&self, above: &Branch) -> Vec<(ListKey, String)> {
         let entries = above.list(self.list).into_iter().flat_map(|list| list.iter());
         let found = entries.filter_map(|(key, entry)| {
             let holder = match self.within {
@@ -173,7 +197,7 @@ impl SecretList {
                 None => entry.branch(),
             };
             let secret = holder.leaf(self.leaf)?.value.as_text()?;
-            (!secret.starts_with(SEALED)).then(|| (key.clone(), secret.to_owned()))
+            (!is_sealed(secret)).then(|| (key.clone(), secret.to_owned()))
         });
         found.collect()
     }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::source::{Data, Item, Member};
 use super::{ConfigError, Fault, nearest};
-use crate::aaa::local;
+use crate::aaa::{is_sealed, local};
 use crate::path::{DataPath, ListKey, RawPath};
 use crate::schema::{Input, Kind, NodeId, Rule, Schema};
 use crate::store::{Content, Edit, Fingerprint};
@@ -80,7 +80,7 @@ impl ModelTables {
         line.map(|line| format!("{}:{line}", self.file))
     }
 
-    /// Appends the tables as TOML, plain passwords masked.
+    /// Appends the tables as TOML, plain passwords and secrets masked.
     pub(super) fn print(&self, out: &mut String) {
         let mut whole = toml::Table::new();
         if !self.configure.is_empty() {
@@ -284,6 +284,7 @@ fn printable(data: &Data) -> toml::Value {
         Data::Table(members) => {
             let value = |member: &Member| match &member.item.data {
                 Data::Text(text) if bare(&member.name) == "password" && !local::is_hash(text) => "(hidden)".into(),
+                Data::Text(text) if bare(&member.name) == "secret" && !is_sealed(text) => "(hidden)".into(),
                 data => printable(data),
             };
             toml::Value::Table(members.iter().map(|member| (member.name.clone(), value(member))).collect())

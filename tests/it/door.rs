@@ -12,6 +12,7 @@ use ganymede::admission::{Admission, Caller, Limits, Sessions};
 use ganymede::config::{edits, parse};
 use ganymede::log::{SecurityLog, SecurityLogSettings};
 use ganymede::net::{Entrance, Listener, OpenPort, Reception, Tls, Transport, server};
+use ganymede::path::{RawPath, Resolver, Views};
 use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
 use ganymede::pb::gnmi::{
     CapabilityRequest, CapabilityResponse, GetRequest, GetResponse, SetRequest, SetResponse, SubscribeRequest,
@@ -19,8 +20,9 @@ use ganymede::pb::gnmi::{
 };
 use ganymede::pb::{Encoded, GnmiServer, GnmiService};
 use ganymede::schema::{Loaded, Sources, load};
-use ganymede::store::{Author, ConfigWriter, Journal, Store, Tree, Validator, prepare};
+use ganymede::store::{Author, ConfigWriter, Content, Edit, Journal, Store, Tree, Validator, prepare};
 use ganymede::time::Clock;
+use ganymede::value::Value;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -140,6 +142,19 @@ impl Door {
     pub(crate) fn configure(&self, text: &str) {
         let mut edits = edits(&parse("door.toml", text).unwrap().models, &LOADED.schema).unwrap();
         seal(&LOADED.schema, &mut edits);
+        self.config.commit(&edits, &Author::default(), Clock::System.now()).unwrap();
+    }
+
+    /// Says which methods know users, in place of those that were named before.
+    pub(crate) fn order(&self, methods: &[&str], exit_on_reject: bool) {
+        let resolver = Resolver { schema: &LOADED.schema, views: Views::ALL, name_wildcards: false };
+        let replace = |leaf: &str, value: Value| {
+            let path = format!("/configure/system/security/user-params/authentication-order/{leaf}");
+            Edit::Replace(resolver.write(&RawPath::parse(&path).unwrap()).unwrap(), Content::Leaf(value))
+        };
+        let order = methods.iter().map(|&method| Value::Enum(method.into())).collect::<Vec<_>>();
+        let order = replace("order", Value::List(order.into()));
+        let edits = [order, replace("exit-on-reject", Value::Bool(exit_on_reject))];
         self.config.commit(&edits, &Author::default(), Clock::System.now()).unwrap();
     }
 
