@@ -116,15 +116,19 @@ fn set(
     leaves: &[(NodeId, Value)],
     time: Timestamp,
 ) -> Option<DataPath> {
-    let present = tree.branch(at.steps());
-    let differs = |(node, value): &(NodeId, Value)| {
-        present.is_none_or(|branch| branch.leaf(*node).is_none_or(|leaf| leaf.value != *value))
+    let touched = match tree.branch(at.steps()) {
+        Some(present) => {
+            let differs =
+                |(node, value): &(NodeId, Value)| present.leaf(*node).is_none_or(|leaf| leaf.value != *value);
+            leaves.iter().any(differs).then(|| at.clone())?
+        }
+        None => {
+            let missing = first_missing(tree, at);
+            tree.branch_mut(schema, at.steps(), time);
+            missing
+        }
     };
-    if present.is_some() && !leaves.iter().any(differs) {
-        return None;
-    }
-    let touched = if present.is_some() { at.clone() } else { first_missing(tree, at) };
-    let branch = tree.branch_mut(schema, at.steps(), time);
+    let branch = tree.present_mut(at.steps())?;
     for (node, value) in leaves {
         let new = match branch.leaf(*node) {
             Some(old) if old.value == *value => continue,

@@ -393,6 +393,15 @@ impl Tree {
         })
     }
 
+    /// The branch at a place where one is, to be changed. The shorter way than [`Self::branch_mut`]: nothing is asked twice.
+    pub fn present_mut(&mut self, path: &[Step]) -> Option<&mut Branch> {
+        path.iter().try_fold(self.root_mut(), |at, step| match (at.child_mut(step.node)?, &step.key) {
+            (Child::Container(_, branch), _) => Some(Arc::make_mut(branch)),
+            (Child::List(_, list), Some(key)) => list.get_mut(key),
+            _ => None,
+        })
+    }
+
     /// Takes out what stands at a place (leaf, container, list entry, or a list as a whole) and prunes the
     /// non-presence containers and lists that this leaves empty. Returns the place of the highest node that went, or
     /// none when nothing was there.
