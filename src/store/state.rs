@@ -118,8 +118,7 @@ fn set(
 ) -> Option<DataPath> {
     let touched = match tree.branch(at.steps()) {
         Some(present) => {
-            let differs =
-                |(node, value): &(NodeId, Value)| present.leaf(*node).is_none_or(|leaf| leaf.value != *value);
+            let differs = |(node, value): &(NodeId, Value)| present.leaf(*node).is_none_or(|leaf| leaf.value != *value);
             leaves.iter().any(differs).then(|| at.clone())?
         }
         None => {
