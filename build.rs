@@ -20,7 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".")
         .btree_map(".")
         .compile_fds(compiler.file_descriptor_set())?;
-    manual::Builder::new().build_client(false).compile(&[gnmi_service()]);
+    manual::Builder::new().build_client(false).compile(&[
+        gnmi_service(),
+        reflection_service("grpc.reflection.v1"),
+        reflection_service("grpc.reflection.v1alpha"),
+    ]);
     embed_yang(&out_dir)
 }
 
@@ -45,6 +49,26 @@ fn embed_yang(out_dir: &Path) -> Result<(), Box<dyn Error>> {
         writeln!(text, "];")?;
     }
     Ok(std::fs::write(out_dir.join("embedded.rs"), text)?)
+}
+
+/// Server reflection. Both versions have the same messages under other names, so one set of them serves both.
+fn reflection_service(package: &str) -> manual::Service {
+    let information = manual::Method::builder()
+        .name("server_reflection_info")
+        .route_name("ServerReflectionInfo")
+        .comment("What the server offers.")
+        .input_type("crate::pb::reflection::ServerReflectionRequest")
+        .output_type("crate::pb::reflection::ServerReflectionResponse")
+        .codec_path("tonic_prost::ProstCodec")
+        .client_streaming()
+        .server_streaming()
+        .build();
+    manual::Service::builder()
+        .name("ServerReflection")
+        .package(package)
+        .comment("The services of this server and their protobuf files.")
+        .method(information)
+        .build()
 }
 
 /// The server side. Its output goes to `gnmi.gNMI.rs`.

@@ -27,8 +27,43 @@ mod service {
 
 pub use service::g_n_m_i_server::{gNMI as GnmiService, gNMIServer as GnmiServer};
 
+/// Package `grpc.health.v1`.
+pub mod health {
+    pub use tonic_health::pb::health_server::{Health as HealthService, HealthServer};
+    pub use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus};
+}
+
+/// Packages `grpc.reflection.v1` and `grpc.reflection.v1alpha`, whose messages are the same on the wire.
+pub mod reflection {
+    pub use super::reflection_v1::server_reflection_server as v1;
+    pub use super::reflection_v1alpha::server_reflection_server as v1alpha;
+    pub use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    pub use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+    pub use tonic_reflection::pb::v1::{
+        ErrorResponse, ExtensionNumberResponse, ExtensionRequest, FileDescriptorResponse, ListServiceResponse,
+        ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
+    };
+}
+
+mod reflection_v1 {
+    #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
+    include!(concat!(env!("OUT_DIR"), "/grpc.reflection.v1.ServerReflection.rs"));
+}
+
+mod reflection_v1alpha {
+    #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
+    include!(concat!(env!("OUT_DIR"), "/grpc.reflection.v1alpha.ServerReflection.rs"));
+}
+
 /// Descriptors of every file in `proto/` and what they import, for reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// Descriptors of the services that gRPC itself defines, one set for each.
+pub const GRPC_DESCRIPTOR_SETS: [&[u8]; 3] = [
+    tonic_health::pb::FILE_DESCRIPTOR_SET,
+    tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+    tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+];
 
 /// One complete `gnmi.SubscribeResponse` in protobuf form, without the gRPC frame. Cloning shares the bytes, so that
 /// one encoding can serve many subscribers.

@@ -21,6 +21,8 @@ pub struct Profile {
     pub release: &'static str,
     /// Whether Capabilities, Get and Set are served, or Subscribe alone (C-07, CAP-013).
     pub unary_rpcs: bool,
+    /// Whether there are services besides gNMI: reflection and health (C-07).
+    pub tells_services: bool,
     /// The version of gNMI that is advertised; none when the knob `proto-version` decides (C-05).
     pub gnmi_version: Option<Cow<'static, str>>,
     /// Encodings offered, in the order of their numbers (C-33).
@@ -65,6 +67,7 @@ impl Profile {
         name: "latest",
         release: "26.3.R1",
         unary_rpcs: true,
+        tells_services: true,
         gnmi_version: None,
         encodings: &Encoding::OFFERED,
         list_modes: &[ListMode::Stream, ListMode::Once, ListMode::Poll],
@@ -84,6 +87,7 @@ impl Profile {
     pub const R16: Self = Self {
         name: "16.0",
         release: "16.0.r1",
+        tells_services: false,
         gnmi_version: Some(Cow::Borrowed("0.4.0")),
         encodings: &[Encoding::Json],
         list_modes: &[ListMode::Stream, ListMode::Once],

@@ -3,6 +3,9 @@
 //! Invariant: only differences are judged. What an author may not change and a delete or replace of something around it
 //! takes out is put back before anybody sees the candidate (SET-038); any other difference there refuses the whole
 //! commit (SET-037). So a protected element may be set to the value it has (SET-039), and to no other (SET-040).
+//! Secrets, which nobody can read, survive a replace that does not mention them.
+
+mod secrets;
 
 use std::sync::Arc;
 
@@ -33,9 +36,10 @@ impl SetGuard {
 }
 
 impl Guard for SetGuard {
-    fn judge(&self, change: Change<'_>) -> Result<(), CommitError> {
+    fn judge(&self, mut change: Change<'_>) -> Result<(), CommitError> {
         let sealed = self.secrets.seal(change.schema, &self.vault, change.base, change.candidate, change.time);
         sealed.map_err(|violation| CommitError::Constraints(vec![violation]))?;
+        secrets::keep(&mut change);
         if change.author.session == 0 {
             return Ok(());
         }

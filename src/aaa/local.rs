@@ -42,8 +42,10 @@ pub struct User {
     pub profiles: Vec<Arc<Profile>>,
     /// What the profiles permit to do with data.
     pub rights: Arc<Rights>,
-    /// What is closed to the user even where profiles are not asked; none for a user of lawful intercept.
-    pub closed: Option<Arc<Rights>>,
+    /// The same for reading, which shows no secrets.
+    pub reading: Arc<Rights>,
+    /// What may be read where profiles are not asked: all but secrets and, without that right, lawful intercept.
+    pub closed: Arc<Rights>,
     /// What a remote server said; none for a local user.
     pub grant: Option<Arc<Grant>>,
 }
@@ -63,11 +65,11 @@ impl User {
         self.rights.may_write()
     }
 
-    /// What limits the user's reading; none where nothing does. Lawful intercept is closed in any case, the rest only
-    /// where profiles are asked (GET-022, AUTH-029 to AUTH-031).
+    /// What limits the user's reading; none where nothing does. Secrets and lawful intercept are closed in any case, the
+    /// rest only where profiles are asked (GET-022, AUTH-029 to AUTH-031).
     pub fn reading(&self, ask_profiles: bool) -> Option<&Arc<Rights>> {
-        let rights = if ask_profiles { Some(&self.rights) } else { self.closed.as_ref() };
-        rights.filter(|rights| !rights.everything())
+        let rights = if ask_profiles { &self.reading } else { &self.closed };
+        Some(rights).filter(|rights| !rights.everything())
     }
 }
 
@@ -133,7 +135,7 @@ impl Users {
         Some(AttemptLimits { count: count.number(tree)? as usize, window: minutes(time)?, lockout: minutes(lockout)? })
     }
 
-    /// What is closed to everybody without the right to lawful intercept.
+    /// What is left to read for everybody without the right to lawful intercept.
     pub fn closed(&self, tree: &Tree) -> Arc<Rights> {
         self.profiles.closed(tree)
     }
@@ -171,6 +173,7 @@ impl Users {
             grpc_access,
             profiles: granted.profiles,
             rights: granted.rights,
+            reading: granted.reading,
             closed: granted.closed,
             grant,
         }

@@ -33,6 +33,6 @@ pub use login::{Authenticator, Checked, Credentials, Fingerprint, Parts, Upkeep}
 pub use profile::{Action, DefaultAction, Entry, Profile};
 pub use records::{Account, Served};
 pub use rights::{Origin, Rights};
-pub use secrets::{NoKey, Vault, is_sealed};
+pub use secrets::{NoKey, Vault};
 pub use settings::Method;
 pub use view::{Unreadable, readable, unreadable};

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::local::key;
 use super::places::containers_above;
 use super::profile::{Profile, ProfileNodes};
-use super::rights::{Rights, intercept};
-use crate::path::{DataPath, Pattern};
+use super::rights::{Closed, Rights, intercept, secrets};
+use crate::path::DataPath;
 use crate::schema::{NodeId, Schema};
 use crate::store::{Branch, Tree};
 use crate::value::Value;
@@ -22,6 +22,9 @@ pub(super) struct Profiles {
     above: DataPath,
     list: NodeId,
     nodes: ProfileNodes,
+    secrets: Closed,
+    /// Everything but secrets.
+    but_secrets: Arc<Rights>,
     kept: Mutex<Option<Kept>>,
 }
 
@@ -29,7 +32,15 @@ pub(super) struct Profiles {
 pub(super) struct Granted {
     pub(super) profiles: Vec<Arc<Profile>>,
     pub(super) rights: Arc<Rights>,
-    pub(super) closed: Option<Arc<Rights>>,
+    pub(super) reading: Arc<Rights>,
+    pub(super) closed: Arc<Rights>,
+}
+
+/// The rights that some profiles give, with or without lawful intercept.
+#[derive(Debug)]
+struct OfProfiles {
+    rights: Arc<Rights>,
+    reading: Arc<Rights>,
 }
 
 /// All that was made from one version of the profiles.
@@ -37,10 +48,10 @@ pub(super) struct Granted {
 struct Kept {
     /// That version; none when there are no profiles. Holding it keeps its address from being used again.
     of: Option<Arc<Branch>>,
-    intercept: Vec<Pattern>,
+    intercept: Closed,
     but_intercept: Arc<Rights>,
     profiles: HashMap<Arc<str>, Arc<Profile>>,
-    rights: HashMap<Membership, Arc<Rights>>,
+    rights: HashMap<Membership, OfProfiles>,
 }
 
 /// Sets of rights that are kept. Servers may give each user a profile of its own; beyond this they are made again.
@@ -59,10 +70,12 @@ impl Profiles {
     pub(super) fn new(schema: &Arc<Schema>, list: NodeId) -> Option<Self> {
         let nodes = ProfileNodes::below(schema, list)?;
         let above = containers_above(schema, list);
-        Some(Self { schema: schema.clone(), above, list, nodes, kept: Mutex::default() })
+        let secrets = secrets(schema);
+        let but_secrets = Arc::new(Rights::but(schema, [&secrets]));
+        Some(Self { schema: schema.clone(), above, list, nodes, secrets, but_secrets, kept: Mutex::default() })
     }
 
-    /// What is closed to everybody without the right to lawful intercept.
+    /// What is left to read for everybody without the right to lawful intercept.
     pub(super) fn closed(&self, tree: &Tree) -> Arc<Rights> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         self.current(&mut kept, tree).but_intercept.clone()
@@ -74,14 +87,18 @@ impl Profiles {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.current(&mut kept, tree);
         let profiles: Vec<_> = members.iter().filter_map(|name| self.profile(kept, name.as_text()?)).collect();
-        let closed: &[Pattern] = if li { &[] } else { &kept.intercept };
+        let intercept = (!li).then_some(&kept.intercept);
         if kept.rights.len() >= RIGHTS_MAX {
             kept.rights.clear();
         }
         let all: Vec<_> = profiles.iter().chain(&own).cloned().collect();
         let known = kept.rights.entry(Membership { members: members.into(), own, li });
-        let rights = known.or_insert_with(|| Arc::new(Rights::of_profiles(&self.schema, &all, closed))).clone();
-        Granted { profiles, rights, closed: (!li).then(|| kept.but_intercept.clone()) }
+        let OfProfiles { rights, reading } = known.or_insert_with(|| {
+            let (rights, reading) = Rights::of_profiles(&self.schema, &all, intercept, &self.secrets);
+            OfProfiles { rights: Arc::new(rights), reading: Arc::new(reading) }
+        });
+        let closed = if li { &self.but_secrets } else { &kept.but_intercept };
+        Granted { profiles, rights: rights.clone(), reading: reading.clone(), closed: closed.clone() }
     }
 
     /// Whether one of these profiles exists.
@@ -110,7 +127,7 @@ impl Profiles {
         let list = of.and_then(|of| of.list(self.list));
         let part = list.into_iter().flat_map(|list| list.iter()).filter(|(_, entry)| self.nodes.is_li(entry.branch()));
         let intercept = intercept(&self.schema, self.list, part.map(|(key, _)| key.clone()));
-        let but_intercept = Arc::new(Rights::but_intercept(&self.schema, &intercept));
+        let but_intercept = Arc::new(Rights::but(&self.schema, [&intercept, &self.secrets]));
         let (profiles, rights) = (HashMap::new(), HashMap::new());
         Kept { of: of.cloned(), intercept, but_intercept, profiles, rights }
     }

@@ -44,6 +44,8 @@ pub enum Origin {
     NoProfile,
     /// The nodes of lawful intercept.
     LawfulIntercept,
+    /// A password or key.
+    Secret,
 }
 
 impl fmt::Display for Origin {
@@ -54,14 +56,21 @@ impl fmt::Display for Origin {
             Self::Nobody => f.write_str("no profile permits it"),
             Self::NoProfile => f.write_str("no profile, which permits reading"),
             Self::LawfulIntercept => f.write_str("lawful intercept needs access li"),
+            Self::Secret => f.write_str("a secret can be set and is not shown"),
         }
     }
 }
 
 impl Rights {
-    /// The rights that profiles give. `intercept` is what is closed to users without the right to lawful intercept.
-    pub(super) fn of_profiles(schema: &Schema, profiles: &[Arc<Profile>], intercept: &[Pattern]) -> Self {
-        let mut making = Making::closed(intercept);
+    /// The rights that profiles give, but for what is closed whatever they say; and the same for reading, to which
+    /// secrets are closed too.
+    pub(super) fn of_profiles(
+        schema: &Schema,
+        profiles: &[Arc<Profile>],
+        closed: Option<&Closed>,
+        secrets: &Closed,
+    ) -> (Self, Self) {
+        let mut making = Making::closed(closed);
         let decided = profiles.iter().any(|profile| {
             making.entries(schema, profile);
             let access = match profile.default_action {
@@ -78,7 +87,10 @@ impl Rights {
         } else if !decided {
             making.push(Pattern::default(), Access::None, Origin::Nobody);
         }
-        making.done(schema)
+        let mut reading = Making::closed([secrets]);
+        reading.rules.extend_from_slice(&making.rules);
+        reading.origins.extend_from_slice(&making.origins);
+        (making.done(schema), reading.done(schema))
     }
 
     /// Rights without profiles behind them.
@@ -91,9 +103,9 @@ impl Rights {
         making.done(schema)
     }
 
-    /// Everything but lawful intercept: what is read where profiles are not asked.
-    pub(super) fn but_intercept(schema: &Schema, intercept: &[Pattern]) -> Self {
-        let mut making = Making::closed(intercept);
+    /// Everything but what is closed: what is read where profiles are not asked.
+    pub(super) fn but<'a>(schema: &Schema, closed: impl IntoIterator<Item = &'a Closed>) -> Self {
+        let mut making = Making::closed(closed);
         making.push(Pattern::default(), Access::Write, Origin::Nobody);
         making.done(schema)
     }
@@ -126,10 +138,12 @@ struct Making {
 }
 
 impl Making {
-    fn closed(intercept: &[Pattern]) -> Self {
+    fn closed<'a>(closed: impl IntoIterator<Item = &'a Closed>) -> Self {
         let mut making = Self::default();
-        for pattern in intercept {
-            making.push(pattern.clone(), Access::None, Origin::LawfulIntercept);
+        for Closed { origin, patterns } in closed {
+            for pattern in patterns {
+                making.push(pattern.clone(), Access::None, origin.clone());
+            }
         }
         making
     }
@@ -176,9 +190,16 @@ impl Making {
     }
 }
 
+/// What is closed whatever profiles say.
+#[derive(Debug)]
+pub(super) struct Closed {
+    origin: Origin,
+    patterns: Vec<Pattern>,
+}
+
 /// The nodes of lawful intercept: its branches, the leaves that give the right to it, and the profiles that are part of
 /// it, by name.
-pub(super) fn intercept(schema: &Schema, profile: NodeId, profiles: impl Iterator<Item = ListKey>) -> Vec<Pattern> {
+pub(super) fn intercept(schema: &Schema, profile: NodeId, profiles: impl Iterator<Item = ListKey>) -> Closed {
     const NODES: [&str; 5] = [
         "/configure/li",
         "/state/li",
@@ -186,17 +207,25 @@ pub(super) fn intercept(schema: &Schema, profile: NodeId, profiles: impl Iterato
         "/configure/system/security/aaa/user-template/access/li",
         "/configure/system/security/aaa/local-profiles/profile/li",
     ];
-    let open = |node: NodeId| -> Vec<PatternStep> {
-        let keys = |node| if schema.node(node).keys().is_empty() { KeyMatch::NotList } else { KeyMatch::All };
-        schema.lineage(node).into_iter().map(|node| PatternStep { node, keys: keys(node) }).collect()
-    };
-    let nodes = NODES.iter().filter_map(|path| node(schema, path)).map(open);
+    let nodes = NODES.iter().filter_map(|path| node(schema, path)).map(|node| everywhere(schema, node));
     let profiles = profiles.map(|key| {
-        let mut steps = open(profile);
+        let mut steps = everywhere(schema, profile);
         if let Some(last) = steps.last_mut() {
             last.keys = KeyMatch::Exact(key);
         }
         steps
     });
-    nodes.chain(profiles).map(Pattern::new).collect()
+    Closed { origin: Origin::LawfulIntercept, patterns: nodes.chain(profiles).map(Pattern::new).collect() }
+}
+
+/// The leaves that hold secrets, which are closed to every reader.
+pub(super) fn secrets(schema: &Schema) -> Closed {
+    let patterns = schema.secrets().iter().map(|&leaf| Pattern::new(everywhere(schema, leaf))).collect();
+    Closed { origin: Origin::Secret, patterns }
+}
+
+/// A node in every entry of the lists around it.
+pub(super) fn everywhere(schema: &Schema, node: NodeId) -> Vec<PatternStep> {
+    let keys = |node| if schema.node(node).keys().is_empty() { KeyMatch::NotList } else { KeyMatch::All };
+    schema.lineage(node).into_iter().map(|node| PatternStep { node, keys: keys(node) }).collect()
 }

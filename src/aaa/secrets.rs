@@ -36,7 +36,7 @@ const LISTS: [(&str, &str); 2] = [
 const LDAP: &str = "/configure/system/security/aaa/remote-servers/ldap/server";
 
 /// Whether a text is an encrypted secret.
-pub fn is_sealed(text: &str) -> bool {
+fn is_sealed(text: &str) -> bool {
     text.starts_with(SEALED)
 }
 
@@ -220,4 +220,40 @@ fn read_key(path: &Path) -> io::Result<Vec<u8>> {
         Err(error) => return Err(error),
     }
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn only_the_own_key_opens() {
+        let (vault, other) = (Vault::new(&[7; 32]).unwrap(), Vault::new(&[8; 32]).unwrap());
+        let sealed = vault.seal("between us").unwrap();
+        assert!(is_sealed(&sealed) && !sealed.contains("between"), "{sealed}");
+        assert_eq!(vault.open(&sealed).as_deref(), Some("between us"));
+        assert_eq!(other.open(&sealed), None);
+        assert_eq!(vault.open(&format!("{sealed}x")), None);
+        assert_eq!(vault.open("$gs1$"), None);
+        assert_eq!(vault.open("in clear").as_deref(), Some("in clear"));
+        // The same looks the same, another one does not, and what is sealed is not sealed again.
+        assert_eq!(vault.seal("between us").unwrap(), sealed);
+        assert_ne!(vault.seal("between them").unwrap(), sealed);
+        assert_ne!(other.seal("between us").unwrap(), sealed);
+        assert_eq!(vault.seal(&sealed).unwrap(), sealed);
+    }
+
+    #[test]
+    fn the_key_stays_and_is_nobody_elses() {
+        let directory = tempfile::tempdir().unwrap();
+        let sealed = Vault::in_directory(directory.path()).unwrap().seal("x").unwrap();
+        assert_eq!(Vault::in_directory(directory.path()).unwrap().open(&sealed).as_deref(), Some("x"));
+        let file = directory.path().join(FILE);
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::write(&file, "short").unwrap();
+        let error = Vault::in_directory(directory.path()).unwrap_err().to_string();
+        assert_eq!(error, format!("{}: key of the secrets: it has 5 bytes", file.display()));
+    }
 }

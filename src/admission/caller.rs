@@ -12,6 +12,9 @@ use super::session::Session;
 use crate::aaa::local::User;
 use crate::log::{Event, SecurityLog, Verdict};
 
+/// Characters of what an RPC is about that go into the log: a few paths of the greatest length.
+const ABOUT_CHARS: usize = 16_384 + 1024;
+
 /// The maker of an RPC, in the extensions of its request as `Arc<Caller>`.
 #[derive(Debug)]
 pub struct Caller {
@@ -46,7 +49,10 @@ impl Caller {
     }
 
     /// Adds what the RPC is about, one line of text, to the security log's line.
-    pub fn about(&self, paths: String) {
+    pub fn about(&self, mut paths: String) {
+        if let Some((end, _)) = paths.char_indices().nth(ABOUT_CHARS) {
+            paths.truncate(end);
+        }
         if let Some(line) = &mut *self.line.lock().unwrap_or_else(PoisonError::into_inner) {
             line.paths = paths;
         }

@@ -19,6 +19,10 @@ impl Rpc {
             "/gnmi.gNMI/Get" => known("gnmi-get", false),
             "/gnmi.gNMI/Set" => known("gnmi-set", false),
             "/gnmi.gNMI/Subscribe" => known("gnmi-subscribe", true),
+            // What a server offers is also what Capabilities tells.
+            "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+            | "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo" => known("gnmi-capabilities", true),
+            "/grpc.health.v1.Health/Watch" => Self { leaf: None, streams: true },
             _ => Self { leaf: None, streams: false },
         }
     }

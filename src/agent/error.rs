@@ -63,6 +63,9 @@ pub enum StartError {
     /// The key of the secrets.
     #[error(transparent)]
     Secrets(#[from] NoKey),
+    /// The descriptors of the services that are compiled in.
+    #[error("protobuf descriptors: {0}")]
+    Descriptors(#[from] prost_reflect::DescriptorError),
     /// No random numbers.
     #[error(transparent)]
     Random(#[from] HashError),
@@ -99,6 +102,7 @@ impl StartError {
             | Self::Runtime(_)
             | Self::Signals(_)
             | Self::Secrets(_)
+            | Self::Descriptors(_)
             | Self::Random(_) => false,
         }
     }

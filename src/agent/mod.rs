@@ -32,11 +32,14 @@ use crate::monitor::{self, Monitor, Server};
 use crate::net::MessageLimit;
 use crate::platform::on_change;
 use crate::rpc::gnmi::{self, Gnmi, Knobs};
+use crate::rpc::health::Health;
+use crate::rpc::reflection::Reflection;
+use crate::rpc::services;
 use crate::store::Tree;
 use crate::time::Clock;
 use datastore::Datastore;
 use element::Element;
-use endpoint::{Endpoint, Services};
+use endpoint::{Endpoint, Services, Telling};
 
 /// A daemon that is ready to serve.
 #[derive(Debug)]
@@ -78,6 +81,7 @@ impl Agent {
         let subscriptions: Arc<Registry> = Arc::default();
         let services = Services {
             gnmi: gnmi(&datastore, &config, &subscriptions, &clock),
+            telling: telling(&datastore, &config)?,
             message_limit: MessageLimit::new(config.limits.request_message_bytes),
             sessions: sessions.clone(),
             admission,
@@ -142,6 +146,16 @@ impl Agent {
             clock: self.clock.clone(),
         })
     }
+}
+
+/// The services that tell about services, where the release has them.
+fn telling(datastore: &Datastore, config: &Config) -> Result<Option<Telling>, StartError> {
+    let services = Arc::new(services::Services::new(datastore.store.clone(), config.profile.clone()));
+    if !services.tell() {
+        return Ok(None);
+    }
+    let reflection = Reflection::new(services.clone())?;
+    Ok(Some(Telling { health: Health::new(services), reflection }))
 }
 
 fn gnmi(datastore: &Datastore, config: &Config, subscriptions: &Arc<Registry>, clock: &Clock) -> Gnmi {

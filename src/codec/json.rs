@@ -50,6 +50,28 @@ impl Filter {
         self == Self::All || self.admits(schema.node(list)) && !schema.is_mixed(list)
     }
 
+    /// Whether an entry is shown at all: told leaf by leaf, its keys are to be as silent about it as JSON is.
+    pub fn keeps_entry(self, schema: &Schema, list: NodeId, entry: &Branch) -> bool {
+        self.shows_keys_alone(schema, list) || self.finds(schema, entry)
+    }
+
+    /// Whether anything but keys is shown of a branch.
+    fn finds(self, schema: &Schema, branch: &Branch) -> bool {
+        branch.children().iter().any(|child| {
+            let (id, node) = (child.node(), schema.node(child.node()));
+            match child {
+                Child::Leaf(..) => !is_key(node) && self.admits(node),
+                Child::Container(_, inner) => {
+                    self.keeps(schema, id, Held::Nothing) || self.enters(schema, id) && self.finds(schema, inner)
+                }
+                Child::List(_, list) => {
+                    let mut entries = list.iter().map(|(_, entry)| entry.branch());
+                    self.enters(schema, id) && entries.any(|entry| self.keeps_entry(schema, id, entry))
+                }
+            }
+        })
+    }
+
     /// Whether a container or list entry of which this much was written stays.
     pub(super) fn keeps(self, schema: &Schema, id: NodeId, held: Held) -> bool {
         let node = schema.node(id);
@@ -60,6 +82,10 @@ impl Filter {
             _ => false,
         }
     }
+}
+
+fn is_key(node: &Node) -> bool {
+    matches!(&node.kind, Kind::Leaf(leaf) if leaf.is_key)
 }
 
 /// What of a subtree is written, and in which flavour.
@@ -145,7 +171,7 @@ impl Writer<'_> {
 
     fn leaf(&mut self, id: NodeId, leaf: &Leaf) -> Held {
         let node = self.schema.node(id);
-        let is_key = matches!(&node.kind, Kind::Leaf(leaf) if leaf.is_key);
+        let is_key = is_key(node);
         if !is_key && !self.shape.filter.admits(node) {
             return Held::Nothing;
         }

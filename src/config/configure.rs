@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 
 use super::source::{Data, Item, Member};
 use super::{ConfigError, Fault, nearest};
-use crate::aaa::{is_sealed, local};
+use crate::aaa::local;
 use crate::path::{DataPath, ListKey, RawPath};
-use crate::schema::{Input, Kind, NodeId, Rule, Schema};
+use crate::schema::{Input, Kind, NodeId, Rule, Schema, is_secret_name};
 use crate::store::{Content, Edit, Fingerprint};
 use crate::value::Value;
 
@@ -241,7 +241,10 @@ impl Walk<'_> {
         };
         let home = &self.schema.module(schema_node.module).name;
         let Some(ty) = schema_node.ty() else { return Err(self.refuse(path, item.line, "it takes no value")) };
-        ty.accept(input, Rule::Lenient, home).map_err(|error| self.refuse(path, item.line, &error.to_string()))
+        ty.accept(input, Rule::Lenient, home).map_err(|error| {
+            let rule = if self.schema.is_secret(node) { error.without_value() } else { error.to_string() };
+            self.refuse(path, item.line, &rule)
+        })
     }
 
     fn refuse(&self, path: &DataPath, line: usize, rule: &str) -> ConfigError {
@@ -283,8 +286,7 @@ fn printable(data: &Data) -> toml::Value {
     match data {
         Data::Table(members) => {
             let value = |member: &Member| match &member.item.data {
-                Data::Text(text) if bare(&member.name) == "password" && !local::is_hash(text) => "(hidden)".into(),
-                Data::Text(text) if bare(&member.name) == "secret" && !is_sealed(text) => "(hidden)".into(),
+                Data::Text(text) if is_secret_name(bare(&member.name)) && !local::is_hash(text) => "(hidden)".into(),
                 data => printable(data),
             };
             toml::Value::Table(members.iter().map(|member| (member.name.clone(), value(member))).collect())

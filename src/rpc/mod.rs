@@ -4,4 +4,7 @@
 //! nowhere else.
 
 pub mod gnmi;
+pub mod health;
+pub mod reflection;
+pub mod services;
 mod status;

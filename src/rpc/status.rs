@@ -116,6 +116,21 @@ pub(super) fn unknown_rpc(rpc: &str, release: &str) -> Status {
     minor(Code::Unimplemented, 2215, format_args!("{rpc} is not served under release-profile {release}"))
 }
 
+/// A service that nobody can ask the health of.
+pub(super) fn unknown_service(name: &str) -> Status {
+    minor(Code::NotFound, 2222, format_args!("{name} - Unknown service"))
+}
+
+/// A protobuf file, symbol or extension that this server does not know.
+pub(super) fn unknown_descriptor(what: &str) -> Status {
+    minor(Code::NotFound, 2222, format_args!("{what} - Unknown to server reflection"))
+}
+
+/// A message of server reflection that asks nothing.
+pub(super) fn empty_reflection() -> Status {
+    minor(Code::InvalidArgument, 2207, "Message of server reflection asks nothing")
+}
+
 /// A mode of a subscription list that the imitated release does not have (SUB-020, C-22).
 pub(super) fn list_mode(mode: &str, release: &str) -> Status {
     minor(Code::Unimplemented, 2215, format_args!("Mode {mode} is not served under release-profile {release}"))

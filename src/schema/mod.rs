@@ -11,6 +11,7 @@ mod libyang;
 mod load;
 mod pattern;
 mod renamed;
+mod secret;
 mod set;
 mod types;
 
@@ -22,6 +23,7 @@ pub use libyang::{Mirror, MirrorError};
 pub use load::{LoadError, Loaded, Sources, load};
 pub use pattern::TextPattern;
 pub use renamed::Naming;
+pub use secret::is_secret_name;
 pub use set::NodeSet;
 pub use types::{Range, Type};
 
@@ -213,6 +215,8 @@ pub struct Schema {
     choices: Vec<Choice>,
     /// By node: `config true` with a `config false` node below. See [`mixed`].
     mixed: Box<[bool]>,
+    /// Leaves that hold secrets, by id.
+    secrets: Box<[NodeId]>,
     roots: Box<[NodeId]>,
     roots_by_name: Box<[NodeId]>,
 }

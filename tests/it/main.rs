@@ -44,6 +44,8 @@ mod profile_latest;
 mod proto_version;
 mod replay;
 mod sample;
+mod secrets;
+mod services;
 mod set;
 mod set_rules;
 mod set_values;

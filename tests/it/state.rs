@@ -70,6 +70,28 @@ async fn data_types_show_their_part() {
     );
 }
 
+/// GET-006, GET-024: leaf by leaf, an entry that only state has made is no configuration either, unless its key is asked
+/// for by name.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_of_state_is_no_configuration() {
+    let (_harness, client) = with_ports(2).await;
+    let value = r#"{"name":"sim-1","type":"ethernetCsmacd","description":"d"}"#;
+    client.apply(update("/interfaces/interface[name=sim-1]/config", value)).await;
+    for encoding in [Encoding::Proto, Encoding::Bytes, Encoding::Json] {
+        let shown = async |at: &str| {
+            let request = GetRequest { r#type: DataType::Config.into(), ..get([at]).encoding(encoding) };
+            client.get(request).await.unwrap().notification.remove(0).update.len()
+        };
+        assert_eq!(shown("/interfaces/interface[name=sim-2]").await, 0, "{encoding:?}");
+        assert_eq!(shown("/interfaces/interface[name=sim-1]/subinterfaces").await, 0, "{encoding:?}");
+        assert_eq!(shown("/interfaces/interface[name=sim-2]/name").await, 1, "{encoding:?}");
+    }
+    let request = GetRequest { r#type: DataType::Config.into(), ..get(["/interfaces"]).encoding(Encoding::Proto) };
+    let text = get_text(&client.get(request).await.unwrap()).remove(0);
+    assert!(text.starts_with("/interfaces/interface[name=sim-1]/name = string sim-1; "), "{text}");
+    assert!(!text.contains("sim-2") && !text.contains("subinterface"), "{text}");
+}
+
 /// GET-013, PATH-009, ENC-039, ENC-051: counters of every port, in each encoding.
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_counters() {

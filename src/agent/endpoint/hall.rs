@@ -14,7 +14,11 @@ use tower::util::MapRequestLayer;
 use crate::admission::{Admission, Closing, Sessions};
 use crate::net::{self, Entrance, Limited, MessageLimit, Nameless};
 use crate::pb::GnmiServer;
+use crate::pb::health::HealthServer;
+use crate::pb::reflection::{v1, v1alpha};
 use crate::rpc::gnmi::Gnmi;
+use crate::rpc::health::Health;
+use crate::rpc::reflection::Reflection;
 
 /// Time that connections get to end. Streams end at once; this is for unary calls and for peers that do not read.
 const GRACE: Duration = Duration::from_secs(3);
@@ -28,7 +32,16 @@ pub(in crate::agent) struct Services {
     pub(in crate::agent) sessions: Arc<Sessions>,
     pub(in crate::agent) admission: Admission,
     pub(in crate::agent) gnmi: Gnmi,
+    /// None where the release has none.
+    pub(in crate::agent) telling: Option<Telling>,
     pub(in crate::agent) message_limit: MessageLimit,
+}
+
+/// The services that tell about services.
+#[derive(Clone, Debug)]
+pub(in crate::agent) struct Telling {
+    pub(in crate::agent) health: Health,
+    pub(in crate::agent) reflection: Reflection,
 }
 
 /// A running server. Dropped, it is closed.
@@ -49,12 +62,34 @@ impl Hall {
             .send_compressed(CompressionEncoding::Gzip)
             .max_encoding_message_size(limits.get_response_bytes + REPLY_FRAME_BYTES);
         let limit = services.message_limit.clone();
+        let telling = services.telling.as_ref();
+        let health = telling.map(|telling| {
+            let health = HealthServer::new(telling.health.clone()).accept_compressed(CompressionEncoding::Gzip);
+            Limited::new(health, &services.message_limit, HealthServer::max_decoding_message_size)
+        });
+        let reflection = telling.map(|telling| {
+            let reflection = v1::ServerReflectionServer::new(telling.reflection.clone())
+                .accept_compressed(CompressionEncoding::Gzip)
+                .send_compressed(CompressionEncoding::Gzip);
+            let apply = v1::ServerReflectionServer::max_decoding_message_size;
+            Limited::new(reflection, &services.message_limit, apply)
+        });
+        let reflection_alpha = telling.map(|telling| {
+            let reflection = v1alpha::ServerReflectionServer::new(telling.reflection.clone())
+                .accept_compressed(CompressionEncoding::Gzip)
+                .send_compressed(CompressionEncoding::Gzip);
+            let apply = v1alpha::ServerReflectionServer::max_decoding_message_size;
+            Limited::new(reflection, &services.message_limit, apply)
+        });
         let serving = net::server(limits)
             .layer(MapRequestLayer::new(net::in_kind))
             .layer(MapRequestLayer::new(move |request| limit.watch(request)))
             .layer(services.admission.until(&closing))
             .layer(Nameless)
             .add_service(Limited::new(gnmi, &services.message_limit, GnmiServer::max_decoding_message_size))
+            .add_optional_service(health)
+            .add_optional_service(reflection)
+            .add_optional_service(reflection_alpha)
             .serve_with_incoming_shutdown(connections, closing.closed());
         let closed = closing.closed();
         let serving = tokio::spawn(async move {

@@ -32,7 +32,7 @@ use crate::profile::Profile;
 use crate::store::{StateWriter, Store};
 use crate::time::Clock;
 use hall::Hall;
-pub(super) use hall::Services;
+pub(super) use hall::{Services, Telling};
 use report::{Condition, Down, Report};
 use wish::{Security, Settings, Wish};
 

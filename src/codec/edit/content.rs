@@ -63,7 +63,8 @@ impl<'a> Decoder<'a> {
 
     fn json(&mut self, text: &[u8], rule: Rule) -> Result<Content, SetErrorKind> {
         self.rule = rule;
-        let json = parse::parse(text).map_err(|reason| self.invalid(reason))?;
+        let discreet = self.schema.may_hold_secret(self.at.last().map(|step| step.node));
+        let json = parse::parse(text, discreet).map_err(|reason| self.invalid(reason))?;
         self.empty_object = matches!(&json, Json::Object(members) if members.is_empty());
         match self.at.last() {
             Some(&Step { node, key: None }) => self.content(node, &json),
@@ -262,8 +263,10 @@ impl<'a> Decoder<'a> {
     fn accept(&self, id: NodeId, input: Input<'_>) -> Result<Value, SetErrorKind> {
         let node = self.schema.node(id);
         let Some(ty) = node.ty() else { return Err(self.invalid("Element takes no value")) };
-        ty.accept(input, self.rule, &self.schema.module(node.module).name)
-            .map_err(|error| self.invalid(format!("Invalid element value: {error}")))
+        ty.accept(input, self.rule, &self.schema.module(node.module).name).map_err(|error| {
+            let rule = if self.schema.is_secret(id) { error.without_value() } else { error.to_string() };
+            self.invalid(format!("Invalid element value: {rule}"))
+        })
     }
 
     /// A key leaf may be repeated, by its own path or in the value of its entry, but not contradicted (SET-024).

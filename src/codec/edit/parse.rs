@@ -10,17 +10,18 @@ use serde_json::Value;
 const SHOWN_CHARS_MAX: usize = 40;
 
 /// Parses one JSON text with nothing behind it. Numbers keep their digits, nesting is bounded by serde_json (128
-/// levels), and a member given twice is refused rather than resolved in silence. The error names the rule (SET-032).
-pub(super) fn parse(text: &[u8]) -> Result<Value, String> {
+/// levels), and a member given twice is refused rather than resolved in silence. The error names the rule (SET-032), and
+/// shows the text unless that is `discreet`.
+pub(super) fn parse(text: &[u8], discreet: bool) -> Result<Value, String> {
     let checked: Result<Unique, _> = serde_json::from_slice(text);
     checked.and_then(|Unique| serde_json::from_slice(text)).map_err(|error| {
-        let shown = shown(&String::from_utf8_lossy(text));
+        let shown = if discreet { String::new() } else { format!(" in '{}'", shown(&String::from_utf8_lossy(text))) };
         // Some clients pass on what was typed: `zurich` where JSON has `"zurich"`.
         let hint = match text.trim_ascii_start().first() {
             Some(first) if !b"{[\"-0123456789".contains(first) => "; a JSON string needs quotes",
             _ => "",
         };
-        format!("Malformed JSON in '{shown}': {error}{hint}")
+        format!("Malformed JSON{shown}: {error}{hint}")
     })
 }
 
@@ -106,19 +107,21 @@ mod tests {
             (r#"{"a":1,"a":2}"#, r#"member 'a' is given twice"#),
             ("[01]", "invalid number"),
         ] {
-            let error = parse(text.as_bytes()).expect_err(text);
+            let error = parse(text.as_bytes(), false).expect_err(text);
             assert!(error.contains(message), "{text}: {error}");
         }
-        assert!(parse(&[b'[', 0xff, b']']).is_err());
-        assert!(parse(&b"[".repeat(100_000)).expect_err("too deep").contains("recursion limit"));
-        assert!(parse(&b"x".repeat(100)).expect_err("long").contains(&format!("'{}...'", "x".repeat(40))));
+        assert!(parse(&[b'[', 0xff, b']'], false).is_err());
+        assert!(parse(&b"[".repeat(100_000), false).expect_err("too deep").contains("recursion limit"));
+        assert!(parse(&b"x".repeat(100), false).expect_err("long").contains(&format!("'{}...'", "x".repeat(40))));
+        let discreet = parse(b"hunter2", true).expect_err("no JSON");
+        assert!(!discreet.contains("hunter2") && discreet.starts_with("Malformed JSON: "), "{discreet}");
     }
 
     #[test]
     fn keeps_digits() {
         for number in ["18446744073709551616", "-0.10", "1e+400", "123456789012345678901234567890.5"] {
-            assert_eq!(parse(number.as_bytes()).map(|value| value.to_string()).as_deref(), Ok(number));
+            assert_eq!(parse(number.as_bytes(), false).map(|value| value.to_string()).as_deref(), Ok(number));
         }
-        assert!(parse(br#"{"a":[1,2.5,true,null,"x",{}],"b":1}"#).is_ok());
+        assert!(parse(br#"{"a":[1,2.5,true,null,"x",{}],"b":1}"#, false).is_ok());
     }
 }

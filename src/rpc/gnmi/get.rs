@@ -17,7 +17,7 @@ use crate::pb::gnmi::get_request::DataType;
 use crate::pb::gnmi::typed_value::Value as Typed;
 use crate::profile::GetMissing;
 use crate::rpc::status;
-use crate::schema::{NodeId, Schema};
+use crate::schema::{Kind, NodeId, Schema};
 use crate::store::{Cursor, Found, Leaf, Tree, instances};
 
 impl Gnmi {
@@ -158,7 +158,8 @@ impl Reply<'_> {
         let mut each = |at: &[Step], node: NodeId, leaf: &Leaf| {
             let shown = self.shape.filter.admits(self.schema.node(node))
                 && deepest.is_none_or(|deepest| at.len() <= deepest)
-                && self.shape.shows(self.schema, at, node);
+                && self.shape.shows(self.schema, at, node)
+                && (at.len() < pattern.steps().len() || self.keeps(tree, at, node));
             if result.is_ok() && shown {
                 let path: Vec<Step> = at.iter().cloned().chain([Step { node, key: None }]).collect();
                 let value = typed_value(self.schema, node, &leaf.value, form);
@@ -167,6 +168,13 @@ impl Reply<'_> {
         };
         Cursor::new().read(tree, pattern, &mut each, &mut || ControlFlow::Continue(()));
         result
+    }
+
+    /// Whether a leaf is more than the key of an entry that has nothing of the data type asked for (GET-006).
+    fn keeps(&self, tree: &Tree, at: &[Step], leaf: NodeId) -> bool {
+        let Kind::Leaf(kind) = &self.schema.node(leaf).kind else { return true };
+        let entry = || Some((at.last()?.node, tree.branch(at)?));
+        !kind.is_key || entry().is_none_or(|(list, entry)| self.shape.filter.keeps_entry(self.schema, list, entry))
     }
 
     /// BYTES: one update for all that the path selects, at the root (GET-024, C-18).

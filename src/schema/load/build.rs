@@ -163,7 +163,8 @@ impl<'a, 's> Builder<'a, 's> {
         let nodes: Vec<Node> = survey.places.iter().map(|place| self.node(place)).collect::<Result<_, _>>()?;
         let roots_by_name = self.by_name(&roots);
         let mixed = super::super::mixed(&nodes);
-        Ok(Schema { nodes, modules: self.table, choices, roots: roots.into(), roots_by_name, mixed })
+        let secrets = super::super::secret::secrets(&nodes);
+        Ok(Schema { nodes, modules: self.table, choices, roots: roots.into(), roots_by_name, mixed, secrets })
     }
 
     fn choice(&mut self, choice: &ChoicePlace<'a>) -> Choice {
