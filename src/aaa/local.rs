@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
 
 use super::attempts::AttemptLimits;
+pub use super::check::verify;
 use super::grant::{Grant, GrantNodes};
 use super::places::{Place, containers_above, node};
 use super::profile::Profile;
@@ -19,7 +20,7 @@ use super::rights::Rights;
 use crate::path::{DataPath, ListKey};
 use crate::schema::{NodeId, Schema};
 use crate::store::{Content, Edit, Tree};
-use crate::value::Value;
+use crate::value::{Text, Value};
 
 /// Schema path of the password of a local user.
 const PASSWORD: &str = "/configure/system/security/user-params/local-user/user/password";
@@ -140,6 +141,13 @@ impl Users {
         self.profiles.closed(tree)
     }
 
+    /// The names of all users in a tree.
+    pub(super) fn names(&self, tree: &Tree) -> Vec<Text> {
+        let users = tree.branch(self.above_users.steps()).and_then(|branch| branch.list(self.user));
+        let name = |key: &ListKey| key.first().and_then(Value::as_text).map(Text::from);
+        users.into_iter().flat_map(|users| users.iter()).filter_map(|(key, _)| name(key)).collect()
+    }
+
     /// The local user of this name in a tree.
     pub fn lookup(&self, tree: &Tree, name: &str) -> Option<User> {
         let users = tree.branch(self.above_users.steps())?.list(self.user)?;
@@ -206,11 +214,6 @@ pub struct HashError(pub(super) String);
 pub fn hash_password(password: &[u8]) -> Result<String, HashError> {
     let hash = Argon2::default().hash_password(password).map_err(|error| HashError(error.to_string()))?;
     Ok(hash.to_string())
-}
-
-/// Whether a password matches an Argon2id hash. Takes the work of the hash's own parameters; blocking.
-pub fn verify(hash: &str, password: &[u8]) -> bool {
-    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
 }
 
 /// Whether a text is an Argon2id hash and not a password. Hashes that ask for absurd work are not taken for one: each

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use argon2::password_hash::try_generate_salt;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
+use super::accounting::{Account, Served};
 use super::attempts::{Attempts, Outcome};
+use super::check::{Checks, Share};
 use super::grant::{Grant, Grants};
 use super::local::{self, HashError, User, Users};
-use super::records::{Account, Served};
+use super::records::LoginRecords;
 use super::remote::{Answer, Question, Remote};
 use super::secrets::Vault;
 use super::settings::Method;
@@ -43,8 +44,8 @@ pub struct Authenticator {
     decoy: Arc<str>,
     /// Key of the fingerprints, new with each process.
     key: [u8; 32],
-    checks: Semaphore,
-    attempts: Attempts,
+    checks: Checks,
+    attempts: Arc<Attempts>,
     remote: Arc<Remote>,
     grants: Arc<Grants>,
 }
@@ -97,8 +98,13 @@ impl Authenticator {
         }
         let decoy = local::hash_password(&key)?.into();
         let remote = Arc::new(Remote::new(schema, vault, server_requests));
-        let checks = Semaphore::new(password_checks);
-        Ok(Self { users, decoy, key, checks, attempts: Attempts::default(), remote, grants })
+        let checks = Checks::new(password_checks);
+        Ok(Self { users, decoy, key, checks, attempts: Arc::default(), remote, grants })
+    }
+
+    /// The logins so far.
+    pub fn records(&self) -> LoginRecords {
+        LoginRecords::new(&self.users, &self.attempts)
     }
 
     /// The user of this name as a commit has it: a local one, or one whom a server has vouched for.
@@ -123,14 +129,27 @@ impl Authenticator {
 
     /// Whether the credentials are those of a user, as this commit says whom to ask. A method that nobody answers for
     /// passes to the next; so does one that rejects, unless `exit-on-reject` ends it there.
-    pub async fn check(&self, tree: &Tree, credentials: &Credentials, client: IpAddr, now: Instant) -> Checked {
+    /// While a server is asked, the client's share of the password checks is free for others.
+    pub async fn check(
+        &self,
+        tree: &Tree,
+        credentials: &Credentials,
+        (client, share): (IpAddr, &mut Share),
+        now: Instant,
+    ) -> Checked {
         let nodes = &self.remote.nodes;
         let exit_on_reject = nodes.exit_on_reject(tree);
         let mut last: Option<Checked> = None;
         for method in nodes.order(tree) {
             let checked = match method {
-                Method::Local => Some(Checked::new(self.check_local(tree, credentials, now).await, method)),
-                Method::Radius | Method::Tacplus => self.ask(tree, credentials, client, method).await,
+                Method::Local => {
+                    share.take().await;
+                    Some(Checked::new(self.check_local(tree, credentials, now).await, method))
+                }
+                Method::Radius | Method::Tacplus => {
+                    share.leave();
+                    self.ask(tree, credentials, client, method).await
+                }
             };
             match checked {
                 None => {}
@@ -167,13 +186,11 @@ impl Authenticator {
         let known = user.is_some();
         let hash = user.map_or_else(|| self.decoy.clone(), |user| user.hash);
         let password = credentials.password.clone();
-        // The semaphore is never closed, so there is always a permit to wait for.
-        let _turn = self.checks.acquire().await;
-        let matches = tokio::task::spawn_blocking(move || local::verify(&hash, &password)).await;
+        let matches = self.checks.verify(hash, password).await;
         if !known {
             return Outcome::Rejected;
         }
-        self.attempts.judge(&credentials.user, matches.unwrap_or(false), self.users.attempt_limits(tree), now)
+        self.attempts.judge(&credentials.user, matches, self.users.attempt_limits(tree), now)
     }
 
     /// The fingerprint of credentials.

@@ -4,7 +4,9 @@
 //! makes it; nothing here keeps a user, a password or a verdict. A user whom a remote server vouches for is what that
 //! server said at login, read together with the tree.
 
+mod accounting;
 mod attempts;
+mod check;
 mod entry;
 mod grant;
 mod guard;
@@ -25,13 +27,15 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use attempts::Outcome;
+pub use accounting::{Account, Served};
+pub use attempts::{LoginRecord, Outcome};
+pub use check::Share;
 pub use grant::{Grant, Grants};
 pub use guard::SetGuard;
 pub use local::{HashError, NoSuchNode, Users, seal};
 pub use login::{Authenticator, Checked, Credentials, Fingerprint, Parts, Upkeep};
 pub use profile::{Action, DefaultAction, Entry, Profile};
-pub use records::{Account, Served};
+pub use records::LoginRecords;
 pub use rights::{Origin, Rights};
 pub use secrets::{NoKey, Vault};
 pub use settings::Method;

@@ -14,8 +14,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::accounting::{Queue, Record};
 use super::grant::Grant;
-use super::records::{Queue, Record};
 use super::secrets::Vault;
 use super::settings::{Configured, Method, Server, Servers, SettingsNodes};
 use super::{radius, tacplus};

@@ -15,6 +15,7 @@ use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::backoff::Backoff;
 use super::caller::{Caller, Login};
 use super::channel::{Channel, ChannelBody, Channels, RpcFacts};
 use super::closing::Closing;
@@ -22,8 +23,9 @@ use super::credentials;
 use super::refusal::Refusal;
 use super::rpc::Rpc;
 use super::session::{Session, Sessions};
+use super::source::Source;
 use crate::aaa::local::User;
-use crate::aaa::{Authenticator, Checked, Credentials, Fingerprint, Method, Outcome, Served};
+use crate::aaa::{Authenticator, Checked, Credentials, Fingerprint, Method, Outcome, Served, Share};
 use crate::log::{Event, SecurityLog, Verdict};
 use crate::store::Store;
 use crate::time::Clock;
@@ -41,6 +43,7 @@ struct Parts {
     channels: Channels,
     store: Arc<Store>,
     authenticator: Authenticator,
+    backoff: Backoff,
     log: SecurityLog,
     clock: Clock,
 }
@@ -71,7 +74,8 @@ impl Admission {
         clock: Clock,
     ) -> Self {
         let channels = Channels::new(sessions.limits().channels);
-        let parts = Arc::new(Parts { sessions, channels, store, authenticator, log, clock });
+        let backoff = Backoff::new(sessions.limits());
+        let parts = Arc::new(Parts { sessions, channels, store, authenticator, backoff, log, clock });
         Self { parts, closing: Closing::default() }
     }
 
@@ -95,7 +99,7 @@ impl Parts {
             }
             Err(refusal) => {
                 line.reason = refusal.to_string();
-                self.log.write(line);
+                self.sessions.complaints().refused(line);
                 Err(refusal)
             }
         }
@@ -118,7 +122,8 @@ impl Parts {
         }
         self.sessions.seat(session).map_err(Refusal::Sessions)?;
         let channel = self.channels.open(session, facts, rpc.streams);
-        let mut channel = channel.ok_or(Refusal::Channels { limit: self.channels.limit() })?;
+        let mut channel =
+            channel.ok_or_else(|| Refusal::Channels(self.sessions.all_channels(self.channels.limit())))?;
         channel.keep_account(|state| {
             let RpcFacts { path, user, began } = state.rpc();
             let (rpc, user, client) = (path.clone(), user.clone(), session.peer().ip());
@@ -141,10 +146,19 @@ impl Parts {
             if let Some(known) = self.known(session, fingerprint, &credentials.user) {
                 return known;
             }
+            let queued = self.backoff.queue(Source::of(session.peer())).map_err(Refusal::Logins)?;
             let check = session.check(fingerprint);
             let mut login = None;
             let checking = async {
-                login = Some(self.check(session, path, credentials, fingerprint).await?);
+                let _safe = session.checking();
+                let mut turn = queued.turn(&credentials.user).await;
+                let checked = self.check(session, path, credentials, fingerprint, turn.share()).await;
+                match &checked {
+                    Ok(_) => turn.accepted(),
+                    Err(Refusal::NoServer) => turn.undecided(),
+                    Err(_) => drop(turn),
+                }
+                login = Some(checked?);
                 Ok(())
             };
             let checked = check.get_or_init(|| checking).await.clone();
@@ -181,10 +195,12 @@ impl Parts {
         path: &str,
         credentials: &Credentials,
         fingerprint: Fingerprint,
+        share: &mut Share,
     ) -> Result<Login, Refusal> {
         let now = tokio::time::Instant::now().into_std();
         let (asked, client) = (self.store.newest(), session.peer().ip());
-        let Checked { outcome, by, grant } = self.authenticator.check(&asked.tree, credentials, client, now).await;
+        let Checked { outcome, by, grant } =
+            self.authenticator.check(&asked.tree, credentials, (client, share), now).await;
         // What the user may do is what the configuration says now, however long the answer took.
         let newest = self.store.newest();
         let user = self.authenticator.user(&newest.tree, &credentials.user, grant.as_ref());
@@ -202,7 +218,7 @@ impl Parts {
                     Outcome::Unreachable => (Refusal::NoServer, ""),
                 };
                 line.reason = format!("{refusal}{note}");
-                self.log.write(line);
+                self.sessions.complaints().refused(line);
                 return Err(refusal);
             }
         };

@@ -21,11 +21,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use error::StartError;
 
-use crate::aaa::{self, Authenticator, Upkeep};
+use crate::aaa::{self, Authenticator, LoginRecords, Upkeep};
 use crate::admission::{Admission, Limits, Sessions};
 use crate::codec::Wire;
 use crate::config::Config;
-use crate::control::Door;
+use crate::control::{self, Door};
 use crate::feed::Registry;
 use crate::log::{SecurityLog, SecurityLogSettings};
 use crate::monitor::{self, Monitor, Server};
@@ -51,6 +51,7 @@ pub struct Agent {
     sessions: Arc<Sessions>,
     subscriptions: Arc<Registry>,
     upkeep: Upkeep,
+    logins: LoginRecords,
     element: Element,
     endpoint: Endpoint,
 }
@@ -76,6 +77,7 @@ impl Agent {
             server_requests: config.limits.server_requests,
         })?;
         let upkeep = authenticator.upkeep();
+        let logins = authenticator.records();
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let element = Element::start(&config, store, &clock).await?;
         let subscriptions: Arc<Registry> = Arc::default();
@@ -87,7 +89,17 @@ impl Agent {
             admission,
         };
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
-        Ok(Self { datastore, config: Mutex::new(config), clock, sessions, subscriptions, upkeep, element, endpoint })
+        Ok(Self {
+            datastore,
+            config: Mutex::new(config),
+            clock,
+            sessions,
+            subscriptions,
+            upkeep,
+            logins,
+            element,
+            endpoint,
+        })
     }
 
     /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
@@ -119,7 +131,8 @@ impl Agent {
         let mut beside = JoinSet::new();
         beside.spawn(monitor.run());
         beside.spawn(self.upkeep.clone().run(self.datastore.store.clone()));
-        match Door::open(&self.data_dir(), self.subscriptions.clone()) {
+        let parts = control::Parts { sessions: self.sessions.clone(), subscriptions: self.subscriptions.clone() };
+        match Door::open(&self.data_dir(), parts) {
             Ok(door) => drop(beside.spawn(door.serve())),
             Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
         }
@@ -142,6 +155,7 @@ impl Agent {
             store: self.datastore.store.clone(),
             sessions: self.sessions.clone(),
             subscriptions: self.subscriptions.clone(),
+            logins: self.logins.clone(),
             server: Box::new(server),
             clock: self.clock.clone(),
         })

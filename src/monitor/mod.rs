@@ -6,14 +6,16 @@
 mod grpc;
 mod listing;
 mod subscriptions;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 pub use grpc::Server;
 
+use crate::aaa::LoginRecords;
 use crate::admission::Sessions;
 use crate::feed::Registry;
 use crate::platform::map::Gaps;
@@ -33,6 +35,7 @@ pub struct Monitor {
     clock: Clock,
     grpc: grpc::Grpc,
     subscriptions: subscriptions::Subscriptions,
+    users: users::Users,
 }
 
 /// What a monitor looks at.
@@ -43,6 +46,8 @@ pub struct Parts {
     pub sessions: Arc<Sessions>,
     /// The subscriptions.
     pub subscriptions: Arc<Registry>,
+    /// The logins of users.
+    pub logins: LoginRecords,
     /// How the server is, by the configuration in effect.
     pub server: Box<dyn Fn(&Tree) -> Server + Send + Sync>,
     /// The clock.
@@ -52,19 +57,22 @@ pub struct Parts {
 impl Monitor {
     /// Looks up the places of everything; nothing is written yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, sessions, subscriptions, server, clock } = parts;
+        let Parts { store, sessions, subscriptions, logins, server, clock } = parts;
         let schema = store.schema();
         let mut gaps = Gaps::default();
         let grpc = grpc::Grpc::new(schema.clone(), sessions, server, &mut gaps);
         let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
+        let users = users::Users::new(schema.clone(), logins, &mut gaps);
         gaps.report("monitor");
-        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, subscriptions }
+        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, subscriptions, users }
     }
 
     /// Writes what has changed since the last time.
     pub async fn refresh(&mut self) {
         let mut batch = StateBatch::new();
-        self.grpc.write(&self.store.newest().tree, &mut batch);
+        let newest = self.store.newest();
+        self.grpc.write(&newest.tree, &mut batch);
+        self.users.write(&newest.tree, Instant::now().into_std(), &mut batch);
         self.subscriptions.write(&mut batch);
         self.commit(batch);
         while let Some(batch) = self.subscriptions.write_paths(BATCH_PLACES) {
