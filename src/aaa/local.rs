@@ -11,6 +11,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, Params};
 
 use super::attempts::AttemptLimits;
+use super::certificate::CertificateLogin;
 pub use super::check::verify;
 use super::grant::{Grant, GrantNodes};
 use super::places::{Place, containers_above, node};
@@ -90,6 +91,7 @@ pub struct Users {
     attempts: [Place; 3],
     grants: GrantNodes,
     profiles: Arc<Profiles>,
+    certificates: Option<CertificateLogin>,
 }
 
 /// The loaded models have no such node, so nobody could log in.
@@ -126,6 +128,7 @@ impl Users {
                 .map(|name| Place::of(schema, &format!("/configure/system/security/user-params/attempts/{name}"))),
             grants: GrantNodes::new(schema),
             profiles: Arc::new(profiles),
+            certificates: CertificateLogin::new(schema),
         })
     }
 
@@ -134,6 +137,16 @@ impl Users {
         let [count, time, lockout] = &self.attempts;
         let minutes = |place: &Place| place.number(tree).map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
         Some(AttemptLimits { count: count.number(tree)? as usize, window: minutes(time)?, lockout: minutes(lockout)? })
+    }
+
+    pub(super) fn certificates(&self) -> Option<&CertificateLogin> {
+        self.certificates.as_ref()
+    }
+
+    /// Whether there is a user of this name.
+    pub(super) fn knows(&self, tree: &Tree, name: &str) -> bool {
+        let users = tree.branch(self.above_users.steps()).and_then(|above| above.list(self.user));
+        users.is_some_and(|users| users.get(&key(name)).is_some())
     }
 
     /// What is left to read for everybody without the right to lawful intercept.

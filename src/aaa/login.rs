@@ -79,6 +79,11 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// Nobody was asked: the certificate of the client is proof enough (AUTH-038).
+    pub fn by_certificate() -> Self {
+        Self::new(Outcome::Accepted, Method::Local)
+    }
+
     fn new(outcome: Outcome, by: Method) -> Self {
         Self { outcome, by, grant: None }
     }
@@ -110,6 +115,11 @@ impl Authenticator {
     /// The user of this name as a commit has it: a local one, or one whom a server has vouched for.
     pub fn user(&self, tree: &Tree, name: &str, grant: Option<&Arc<Grant>>) -> Option<User> {
         self.users.find(tree, name, grant)
+    }
+
+    /// The user that a client certificate with this common name stands for; none unless that is switched on (AUTH-038).
+    pub fn certified_user(&self, tree: &Tree, common_name: &str) -> Option<String> {
+        self.users.certified(tree, common_name)
     }
 
     /// Notes that a user has logged in on a session, for those who ask about the user by these two.

@@ -6,6 +6,7 @@
 
 mod accounting;
 mod attempts;
+mod certificate;
 mod check;
 mod entry;
 mod grant;
