@@ -30,6 +30,8 @@ pub enum Outcome {
     LocksOut,
     /// The user is locked out, whatever the credentials.
     LockedOut,
+    /// Nobody who could tell was reached.
+    Unreachable,
 }
 
 /// The logins of the users there are, since the start of the process.
@@ -156,6 +158,7 @@ mod tests {
             Outcome::Rejected => 'r',
             Outcome::LocksOut => 'L',
             Outcome::LockedOut => 'l',
+            Outcome::Unreachable => 'u',
         };
         assert_eq!(logins.iter().map(judge).collect::<String>(), expected, "{limits:?} {logins:?}");
     }

@@ -3,7 +3,8 @@
 //! Invariant: off unless the model says `enable`, and then only for users of this element. Whether a certificate can be
 //! believed has been judged before, in the handshake.
 
-use super::local::{Users, node};
+use super::local::Users;
+use super::places::node;
 use crate::path::{DataPath, Step};
 use crate::schema::Schema;
 use crate::store::Tree;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use argon2::password_hash::phc::{Output, PasswordHash};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How much a check gives way to others. At 5 it has a quarter of a processor that somebody else wants.
 const NICENESS: i32 = 5;
@@ -40,6 +40,33 @@ impl Checks {
         };
         // On a thread of the runtime, which only waits: the runtime is to know that there is work.
         tokio::task::spawn_blocking(checking).await.unwrap_or(false)
+    }
+}
+
+/// A place among the checks that one source may have at a time. It is not kept while servers elsewhere do the work.
+#[derive(Debug)]
+pub struct Share {
+    of: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Share {
+    /// A place among these, not taken yet.
+    pub fn of(places: Arc<Semaphore>) -> Self {
+        Self { of: places, held: None }
+    }
+
+    /// Waits for the place.
+    pub async fn take(&mut self) {
+        if self.held.is_none() {
+            // The semaphore is never closed.
+            self.held = self.of.clone().acquire_owned().await.ok();
+        }
+    }
+
+    /// Lets others have it.
+    pub(super) fn leave(&mut self) {
+        self.held = None;
     }
 }
 

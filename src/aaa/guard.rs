@@ -7,40 +7,52 @@
 
 mod secrets;
 
+use std::sync::Arc;
+
+use super::grant::Grants;
 use super::local::Users;
 use super::rights::Rights;
+use super::secrets::{SecretNodes, Vault};
 use crate::path::{Access, DataPath, Pattern, PatternStep, Step};
 use crate::schema::{CaseRef, Kind, NodeId, Schema};
-use crate::store::{Branch, Change, Child, Denied, Difference, Edit, Guard, Leaf, List, Tree, diff};
+use crate::store::{Branch, Change, Child, CommitError, Denied, Difference, Edit, Guard, Leaf, List, Tree, diff};
 use crate::value::Value;
 
 /// Judges commits by the profiles of their authors. The daemon itself, which has no session, may change everything.
+/// Secrets are encrypted first, so that they are judged, kept and shown in that form.
 #[derive(Debug)]
 pub struct SetGuard {
     users: Users,
+    grants: Arc<Grants>,
+    secrets: SecretNodes,
+    vault: Arc<Vault>,
 }
 
 impl SetGuard {
-    /// A guard that looks authors up among these users.
-    pub fn new(users: Users) -> Self {
-        Self { users }
+    /// A guard that looks authors up among these users and those whom servers have vouched for.
+    pub fn new(schema: &Schema, users: Users, grants: Arc<Grants>, vault: Arc<Vault>) -> Self {
+        Self { users, grants, secrets: SecretNodes::new(schema), vault }
     }
 }
 
 impl Guard for SetGuard {
-    fn judge(&self, mut change: Change<'_>) -> Result<(), Denied> {
+    fn judge(&self, mut change: Change<'_>) -> Result<(), CommitError> {
+        let sealed = self.secrets.seal(change.schema, &self.vault, change.base, change.candidate, change.time);
+        sealed.map_err(|violation| CommitError::Constraints(vec![violation]))?;
         secrets::keep(&mut change);
         if change.author.session == 0 {
             return Ok(());
         }
         // Looked up here and not on admission: an earlier commit may have taken rights away.
-        let Some(user) = self.users.lookup(change.base, &change.author.user) else {
+        let author = change.author;
+        let grant = self.grants.of(author.session, &author.user);
+        let Some(user) = self.users.find(change.base, &author.user, grant.as_ref()) else {
             let (path, user) = ("/".to_owned(), change.author.user.clone());
-            return Err(Denied { position: None, path, user, reason: "no such user".to_owned() });
+            return Err(Denied { position: None, path, user, reason: "no such user".to_owned() }.into());
         };
         match user.rights.everything() {
             true => Ok(()),
-            false => Judgement { change, rights: &user.rights }.run(),
+            false => Ok(Judgement { change, rights: &user.rights }.run()?),
         }
     }
 }

@@ -13,10 +13,12 @@ use argon2::{Argon2, Params};
 use super::attempts::AttemptLimits;
 use super::certificate::CertificateLogin;
 pub use super::check::verify;
+use super::grant::{Grant, GrantNodes};
+use super::places::{Place, containers_above, node};
 use super::profile::Profile;
 use super::profiles::Profiles;
 use super::rights::Rights;
-use crate::path::{DataPath, ListKey, Step};
+use crate::path::{DataPath, ListKey};
 use crate::schema::{NodeId, Schema};
 use crate::store::{Content, Edit, Tree};
 use crate::value::{Text, Value};
@@ -31,10 +33,10 @@ const HASH_PASSES_MAX: u32 = 16;
 /// A password that is kept as it is and that nobody can log in with, because it is no hash.
 const LOCKED: &str = "*locked*";
 
-/// A local user as a commit has it.
+/// A user as a commit has it.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// Argon2id hash of the password.
+    /// Argon2id hash of the password; of a local user.
     pub hash: Arc<str>,
     /// `access grpc` (AUTH-009).
     pub grpc_access: bool,
@@ -46,6 +48,8 @@ pub struct User {
     pub reading: Arc<Rights>,
     /// What may be read where profiles are not asked: all but secrets and, without that right, lawful intercept.
     pub closed: Arc<Rights>,
+    /// What a remote server said; none for a local user.
+    pub grant: Option<Arc<Grant>>,
 }
 
 impl User {
@@ -84,7 +88,8 @@ pub struct Users {
     member: NodeId,
     li: Option<NodeId>,
     /// Leaves `count`, `time` and `lockout`.
-    attempts: Option<[DataPath; 3]>,
+    attempts: [Place; 3],
+    grants: GrantNodes,
     profiles: Arc<Profiles>,
     certificates: Option<CertificateLogin>,
 }
@@ -119,7 +124,9 @@ impl Users {
             console: below_user("console")?,
             member: below_user("console/member")?,
             li: below_user("access/li").ok(),
-            attempts: attempts(schema),
+            attempts: ["count", "time", "lockout"]
+                .map(|name| Place::of(schema, &format!("/configure/system/security/user-params/attempts/{name}"))),
+            grants: GrantNodes::new(schema),
             profiles: Arc::new(profiles),
             certificates: CertificateLogin::new(schema),
         })
@@ -127,13 +134,9 @@ impl Users {
 
     /// What is made of failed logins; none where the models have no such leaves.
     pub(super) fn attempt_limits(&self, tree: &Tree) -> Option<AttemptLimits> {
-        let number = |place: &DataPath| match tree.leaf(place.steps())?.value {
-            Value::Uint(number) => Some(number),
-            _ => None,
-        };
-        let [count, time, lockout] = self.attempts.as_ref()?;
-        let minutes = |place| number(place).map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
-        Some(AttemptLimits { count: number(count)? as usize, window: minutes(time)?, lockout: minutes(lockout)? })
+        let [count, time, lockout] = &self.attempts;
+        let minutes = |place: &Place| place.number(tree).map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
+        Some(AttemptLimits { count: count.number(tree)? as usize, window: minutes(time)?, lockout: minutes(lockout)? })
     }
 
     pub(super) fn certificates(&self) -> Option<&CertificateLogin> {
@@ -158,7 +161,7 @@ impl Users {
         users.into_iter().flat_map(|users| users.iter()).filter_map(|(key, _)| name(key)).collect()
     }
 
-    /// The user of this name in a tree.
+    /// The local user of this name in a tree.
     pub fn lookup(&self, tree: &Tree, name: &str) -> Option<User> {
         let users = tree.branch(self.above_users.steps())?.list(self.user)?;
         let entry = users.get(&key(name))?.branch();
@@ -171,38 +174,44 @@ impl Users {
             Some(Value::List(members)) => &members[..],
             _ => &[],
         };
-        let of_profiles = self.profiles.granted(tree, members, self.li.is_some_and(access));
-        Some(User {
-            hash: entry.leaf(self.password).and_then(|leaf| leaf.value.as_text()).unwrap_or_default().into(),
-            grpc_access: access(self.grpc),
-            profiles: of_profiles.profiles,
-            rights: of_profiles.rights,
-            reading: of_profiles.reading,
-            closed: of_profiles.closed,
-        })
+        let access = (access(self.grpc), self.li.is_some_and(access));
+        let hash = entry.leaf(self.password).and_then(|leaf| leaf.value.as_text()).unwrap_or_default().into();
+        Some(User { hash, ..self.with_profiles(tree, members, None, access, None) })
+    }
+
+    /// A user with these profiles, the last of them the user's own, and access by gRPC and to lawful intercept.
+    pub(super) fn with_profiles(
+        &self,
+        tree: &Tree,
+        members: &[Value],
+        own: Option<Arc<Profile>>,
+        (grpc_access, li): (bool, bool),
+        grant: Option<Arc<Grant>>,
+    ) -> User {
+        let granted = self.profiles.granted(tree, members, own, li);
+        User {
+            hash: Arc::from(""),
+            grpc_access,
+            profiles: granted.profiles,
+            rights: granted.rights,
+            reading: granted.reading,
+            closed: granted.closed,
+            grant,
+        }
+    }
+
+    /// Whether one of these profiles exists.
+    pub(super) fn has_profile(&self, tree: &Tree, members: &[Value]) -> bool {
+        self.profiles.has_any(tree, members)
+    }
+
+    pub(super) fn grants(&self) -> &GrantNodes {
+        &self.grants
     }
 }
 
 pub(super) fn key(name: &str) -> ListKey {
     Arc::from([Value::text(name)])
-}
-
-pub(super) fn node(schema: &Schema, path: &str) -> Option<NodeId> {
-    path.split('/').skip(1).try_fold(None, |at, name| schema.child(at, None, name).map(Some)).flatten()
-}
-
-fn attempts(schema: &Schema) -> Option<[DataPath; 3]> {
-    let leaf = |name: &str| {
-        let line = schema.lineage(node(schema, &format!("/configure/system/security/user-params/attempts/{name}"))?);
-        Some(DataPath::new(line.into_iter().map(|node| Step { node, key: None }).collect::<Vec<_>>()))
-    };
-    Some([leaf("count")?, leaf("time")?, leaf("lockout")?])
-}
-
-pub(super) fn containers_above(schema: &Schema, list: NodeId) -> DataPath {
-    let mut line = schema.lineage(list);
-    line.pop();
-    DataPath::new(line.into_iter().map(|node| Step { node, key: None }).collect::<Vec<_>>())
 }
 
 /// Why a password could not be hashed: the system has no random numbers.

@@ -7,7 +7,7 @@ use crate::store::Branch;
 use crate::value::Value;
 
 /// What a profile does with anything it has no entry for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DefaultAction {
     /// Nothing is permitted.
     DenyAll,
@@ -21,7 +21,7 @@ pub enum DefaultAction {
 }
 
 /// What an entry of a profile does with what it matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Neither reading nor changing.
     Deny,
@@ -34,7 +34,7 @@ pub enum Action {
 }
 
 /// An entry of a profile.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Its number.
     pub number: u32,
@@ -45,7 +45,7 @@ pub struct Entry {
 }
 
 /// A local profile as far as it concerns RPCs and data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Profile {
     /// Its name.
     pub name: Arc<str>,

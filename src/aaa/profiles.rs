@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::local::{containers_above, key};
+use super::local::key;
+use super::places::containers_above;
 use super::profile::{Profile, ProfileNodes};
 use super::rights::{Closed, Rights, intercept, secrets};
 use crate::path::DataPath;
@@ -50,7 +51,18 @@ struct Kept {
     intercept: Closed,
     but_intercept: Arc<Rights>,
     profiles: HashMap<Arc<str>, Arc<Profile>>,
-    rights: HashMap<(Box<[Value]>, bool), OfProfiles>,
+    rights: HashMap<Membership, OfProfiles>,
+}
+
+/// Sets of rights that are kept. Servers may give each user a profile of its own; beyond this they are made again.
+const RIGHTS_MAX: usize = 256;
+
+/// What the rights of a user come of.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Membership {
+    members: Box<[Value]>,
+    own: Option<Arc<Profile>>,
+    li: bool,
 }
 
 impl Profiles {
@@ -69,19 +81,32 @@ impl Profiles {
         self.current(&mut kept, tree).but_intercept.clone()
     }
 
-    /// What a user gets who belongs to these profiles. Names without a profile are left out.
-    pub(super) fn granted(&self, tree: &Tree, members: &[Value], li: bool) -> Granted {
+    /// What a user gets who belongs to these profiles and, after them, to one of his own, which is about data only. Names
+    /// without a profile are left out.
+    pub(super) fn granted(&self, tree: &Tree, members: &[Value], own: Option<Arc<Profile>>, li: bool) -> Granted {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = self.current(&mut kept, tree);
         let profiles: Vec<_> = members.iter().filter_map(|name| self.profile(kept, name.as_text()?)).collect();
         let intercept = (!li).then_some(&kept.intercept);
-        let known = kept.rights.entry((members.into(), li));
+        if kept.rights.len() >= RIGHTS_MAX {
+            kept.rights.clear();
+        }
+        let all: Vec<_> = profiles.iter().chain(&own).cloned().collect();
+        let known = kept.rights.entry(Membership { members: members.into(), own, li });
         let OfProfiles { rights, reading } = known.or_insert_with(|| {
-            let (rights, reading) = Rights::of_profiles(&self.schema, &profiles, intercept, &self.secrets);
+            let (rights, reading) = Rights::of_profiles(&self.schema, &all, intercept, &self.secrets);
             OfProfiles { rights: Arc::new(rights), reading: Arc::new(reading) }
         });
         let closed = if li { &self.but_secrets } else { &kept.but_intercept };
         Granted { profiles, rights: rights.clone(), reading: reading.clone(), closed: closed.clone() }
+    }
+
+    /// Whether one of these profiles exists.
+    pub(super) fn has_any(&self, tree: &Tree, members: &[Value]) -> bool {
+        let list = tree.branch(self.above.steps()).and_then(|above| above.list(self.list));
+        let exists =
+            |name: &Value| list.is_some_and(|list| name.as_text().is_some_and(|name| list.get(&key(name)).is_some()));
+        members.iter().any(exists)
     }
 
     /// What was made from the profiles of this tree, begun anew where it is of others.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::entry::{self, Match};
-use super::local::node;
+use super::places::node;
 use super::profile::{Action, DefaultAction, Profile};
 use crate::path::{Access, AccessRule, AccessRules, KeyMatch, ListKey, Pattern, PatternStep, Step};
 use crate::schema::{NodeId, Schema};

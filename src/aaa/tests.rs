@@ -130,10 +130,20 @@ async fn strangers_wait_as_long_as_users() {
     let mut edits = user("admin", true, &[]);
     seal(schema(), &mut edits);
     let tree = commit(&edits);
-    let authenticator = Authenticator::new(Users::new(schema()).unwrap(), 2).unwrap();
+    let authenticator = Authenticator::new(Parts {
+        schema: schema(),
+        users: Users::new(schema()).unwrap(),
+        grants: Arc::default(),
+        vault: Arc::new(Vault::new(&[7; 32]).unwrap()),
+        password_checks: 2,
+        server_requests: 1,
+    })
+    .unwrap();
     let credentials = |user: &str, password: &str| Credentials { user: user.into(), password: password.into() };
     let check = async |user: &str, password: &str| {
-        authenticator.check(&tree, &credentials(user, password), std::time::Instant::now()).await
+        let mut share = Share::of(Arc::new(tokio::sync::Semaphore::new(1)));
+        let client = (std::net::Ipv4Addr::LOCALHOST.into(), &mut share);
+        authenticator.check(&tree, &credentials(user, password), client, std::time::Instant::now()).await.outcome
     };
     assert_eq!(check("admin", "secret").await, Outcome::Accepted);
     // The shortest of some: what else the machine does makes some longer, never shorter.

@@ -11,12 +11,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 use super::Limits;
 use super::rate::Rate;
 use super::source::Source;
+use crate::aaa::Share;
 
 /// Failures of a user at a source that cost no wait.
 const FREE_FAILURES: u32 = 3;
@@ -83,8 +84,17 @@ pub(super) struct TooManyLogins {
 pub(super) struct Turn<'a> {
     place: Place<'a>,
     user: u64,
-    accepted: bool,
-    _turn: Option<OwnedSemaphorePermit>,
+    judged: Judged,
+    share: Share,
+}
+
+/// What a login came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judged {
+    Failed,
+    Accepted,
+    /// Nobody who could tell was reached.
+    Undecided,
 }
 
 /// A place among those that wait.
@@ -143,20 +153,30 @@ impl<'a> Queued<'a> {
         if !wait.is_zero() {
             sleep(wait).await;
         }
-        // The semaphore is never closed.
-        let permit = turns.acquire_owned().await.ok();
+        let mut share = Share::of(turns);
+        share.take().await;
         let wait = backoff.lock().rate.wait(source, Instant::now());
         if !wait.is_zero() {
             sleep(wait).await;
         }
-        Turn { place, user, accepted: false, _turn: permit }
+        Turn { place, user, judged: Judged::Failed, share }
     }
 }
 
 impl Turn<'_> {
     /// The login was good.
     pub(super) fn accepted(mut self) {
-        self.accepted = true;
+        self.judged = Judged::Accepted;
+    }
+
+    /// Nobody could tell; that is neither held against the user nor forgives anything.
+    pub(super) fn undecided(mut self) {
+        self.judged = Judged::Undecided;
+    }
+
+    /// The place among the checks of the source.
+    pub(super) fn share(&mut self) -> &mut Share {
+        &mut self.share
     }
 }
 
@@ -164,11 +184,13 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let Place { backoff, source } = self.place;
         let (now, mut state) = (Instant::now(), backoff.lock());
-        if self.accepted {
-            state.failed.remove(&(source, self.user));
-        } else {
-            state.rate.charge(source, now);
-            state.note(source, self.user, now);
+        match self.judged {
+            Judged::Accepted => drop(state.failed.remove(&(source, self.user))),
+            Judged::Undecided => {}
+            Judged::Failed => {
+                state.rate.charge(source, now);
+                state.note(source, self.user, now);
+            }
         }
     }
 }

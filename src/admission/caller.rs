@@ -58,6 +58,12 @@ impl Caller {
         }
     }
 
+    /// What the RPC is about, until its line is written.
+    pub(super) fn paths(&self) -> String {
+        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.as_ref().map(|line| line.paths.clone()).unwrap_or_default()
+    }
+
     /// Writes the line of an RPC that is being answered; `status` when the answer is an error.
     pub(super) fn answered(&self, status: Option<&Status>) {
         let Some(mut line) = self.take_line() else { return };

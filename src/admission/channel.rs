@@ -21,6 +21,7 @@ use tonic::{Code, Status};
 
 use super::closing::Closing;
 use super::session::Session;
+use crate::aaa::Account;
 use crate::time::Timestamp;
 
 /// Characters of a status that are kept of an RPC that has ended, as the model allows.
@@ -50,7 +51,7 @@ impl Channels {
         let state = ChannelState { id, rpc, start: Instant::now(), waits_since: AtomicU64::new(0), streams };
         let state = Arc::new(state);
         let number = session.add_channel(&state);
-        Some(Channel { session: session.clone(), number, state, ended: None, _permit: permit })
+        Some(Channel { session: session.clone(), number, state, ended: None, account: None, _permit: permit })
     }
 }
 
@@ -84,10 +85,22 @@ pub(super) struct Channel {
     state: Arc<ChannelState>,
     /// The status it ended with, once that is known.
     ended: Option<Result<(), String>>,
+    /// Closed with the channel.
+    account: Option<Account>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Channel {
+    /// Has the accounts of its RPC kept, which end with it.
+    pub(super) fn keep_account(&mut self, open: impl FnOnce(&ChannelState) -> Option<Account>) {
+        self.account = open(&self.state);
+    }
+
+    /// The accounts, if somebody wants any.
+    pub(super) fn account(&mut self) -> Option<&mut Account> {
+        self.account.as_mut()
+    }
+
     /// Notes the status that the RPC ends with.
     pub(super) fn ends(&mut self, status: &Status) {
         self.ended = Some(match status.code() {

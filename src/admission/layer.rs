@@ -25,7 +25,7 @@ use super::rpc::Rpc;
 use super::session::{Session, Sessions};
 use super::source::Source;
 use crate::aaa::local::User;
-use crate::aaa::{Authenticator, Credentials, Fingerprint, Outcome};
+use crate::aaa::{Authenticator, Checked, Credentials, Fingerprint, Method, Outcome, Served, Share};
 use crate::log::{Event, SecurityLog, Verdict};
 use crate::store::Store;
 use crate::time::Clock;
@@ -136,7 +136,14 @@ impl Parts {
         }
         self.sessions.seat(session).map_err(Refusal::Sessions)?;
         let channel = self.channels.open(session, facts, rpc.streams);
-        let channel = channel.ok_or_else(|| Refusal::Channels(self.sessions.all_channels(self.channels.limit())))?;
+        let mut channel =
+            channel.ok_or_else(|| Refusal::Channels(self.sessions.all_channels(self.channels.limit())))?;
+        channel.keep_account(|state| {
+            let RpcFacts { path, user, began } = state.rpc();
+            let (rpc, user, client) = (path.clone(), user.clone(), session.peer().ip());
+            let served = || Served { id: state.id(), user, client, rpc, began: *began };
+            self.authenticator.account(&self.store.newest().tree, served)
+        });
         Ok((login, channel))
     }
 
@@ -155,7 +162,7 @@ impl Parts {
             let known = self.known(session, fingerprint, &credentials.user);
             return match known {
                 Some(known) => known,
-                None => self.check(session, path, credentials, fingerprint, true).await,
+                None => self.check(session, path, credentials, fingerprint, None).await,
             };
         }
         loop {
@@ -167,9 +174,14 @@ impl Parts {
             let mut login = None;
             let checking = async {
                 let _safe = session.checking();
-                let turn = queued.turn(&credentials.user).await;
-                login = Some(self.check(session, path, credentials, fingerprint, false).await?);
-                turn.accepted();
+                let mut turn = queued.turn(&credentials.user).await;
+                let checked = self.check(session, path, credentials, fingerprint, Some(turn.share())).await;
+                match &checked {
+                    Ok(_) => turn.accepted(),
+                    Err(Refusal::NoServer) => turn.undecided(),
+                    Err(_) => drop(turn),
+                }
+                login = Some(checked?);
                 Ok(())
             };
             let checked = check.get_or_init(|| checking).await.clone();
@@ -189,7 +201,7 @@ impl Parts {
         let known = accepted.as_mut().filter(|accepted| accepted.fingerprint == fingerprint)?;
         let newest = self.store.newest();
         if known.configurations != newest.configurations {
-            let now = self.authenticator.user(&newest.tree, user);
+            let now = self.authenticator.user(&newest.tree, user, known.rights.grant.as_ref());
             let Some(now) = now.filter(|user| user.grpc_access) else {
                 return Some(Err(Refusal::NoAccess { user: user.to_owned() }));
             };
@@ -206,16 +218,17 @@ impl Parts {
         path: &str,
         credentials: &Credentials,
         fingerprint: Fingerprint,
-        is_certified: bool,
+        share: Option<&mut Share>,
     ) -> Result<Login, Refusal> {
         let now = tokio::time::Instant::now().into_std();
-        let outcome = match is_certified {
-            true => Outcome::Accepted,
-            false => self.authenticator.check(&self.store.newest().tree, credentials, now).await,
+        let (asked, client, is_certified) = (self.store.newest(), session.peer().ip(), share.is_none());
+        let Checked { outcome, by, grant } = match share {
+            Some(share) => self.authenticator.check(&asked.tree, credentials, (client, share), now).await,
+            None => Checked::by_certificate(),
         };
         // What the user may do is what the configuration says now, however long the answer took.
         let newest = self.store.newest();
-        let user = self.authenticator.user(&newest.tree, &credentials.user);
+        let user = self.authenticator.user(&newest.tree, &credentials.user, grant.as_ref());
         let mut line = self.line("authentication", session, path, &credentials.user);
         let rights = match user {
             Some(user) if outcome == Outcome::Accepted && user.grpc_access => Arc::new(user),
@@ -227,6 +240,7 @@ impl Parts {
                     // The client is not told: it would learn that there is such a user (AUTH-005).
                     Outcome::LocksOut => (Refusal::Rejected, ", too many failures lock the user out"),
                     Outcome::LockedOut => (Refusal::Rejected, ", the user is locked out"),
+                    Outcome::Unreachable => (Refusal::NoServer, ""),
                 };
                 line.reason = format!("{refusal}{note}");
                 self.sessions.complaints().refused(line);
@@ -236,10 +250,13 @@ impl Parts {
         line.verdict = Some(Verdict::Authorized);
         if is_certified {
             line.reason = "by client certificate".to_owned();
+        } else if by != Method::Local {
+            line.reason = format!("by {by}");
         }
         self.log.write(line);
         // Under one lock, so that what was accepted last and whose subscriptions run agree whoever runs first.
         let mut accepted = session.login();
+        self.authenticator.note(session.id(), &credentials.user, rights.grant.as_ref());
         session.accepted(&credentials.user);
         *accepted = Some(Accepted { fingerprint, rights: rights.clone(), configurations: newest.configurations });
         Ok(Login { rights, user_changed: session.user_changed() })
@@ -329,6 +346,9 @@ where
             let refused = Status::from_header_map(answer.headers());
             if let Some(status) = &refused {
                 channel.ends(status);
+            }
+            if let Some(account) = channel.account() {
+                account.about(caller.paths());
             }
             caller.answered(refused.as_ref());
             let closing = rpc.streams.then_some(&closing);

@@ -50,6 +50,8 @@ pub struct Limits {
     pub commit_patience: Duration,
     /// Passwords checked at the same time; each check takes 19 MiB and some tens of milliseconds.
     pub password_checks: usize,
+    /// Requests to RADIUS servers, and as many to TACACS+ servers, that are answered at the same time.
+    pub server_requests: usize,
     /// RPCs that may wait for their login, over all connections.
     pub waiting_logins: usize,
     /// Logins of one source that may fail in a second, after four times as many at once; the next ones wait.
@@ -82,6 +84,7 @@ impl Default for Limits {
             arbitration_roles: 64,
             commit_patience: Duration::from_secs(600),
             password_checks: 4,
+            server_requests: 32,
             waiting_logins: 1024,
             failed_login_rate: 5,
             handshake_timeout: Duration::from_secs(5),

@@ -15,6 +15,8 @@ pub(super) enum Refusal {
     NoCredentials,
     #[error("Authentication failed - unknown user or wrong password")]
     Rejected,
+    #[error("Authentication failed - no authentication server answers")]
+    NoServer,
     #[error("Permission denied - user '{user}' has no gRPC access")]
     NoAccess { user: String },
     #[error("Permission denied - unauthorized use of '{rpc}'")]
@@ -38,6 +40,7 @@ impl Refusal {
     pub(super) fn status(&self) -> Status {
         let (code, severity, number) = match self {
             Self::NoCredentials | Self::Rejected => (Code::Unauthenticated, "MINOR", 2010),
+            Self::NoServer => (Code::Unavailable, "MINOR", 2011),
             Self::NoAccess { .. } | Self::Rpc { .. } => (Code::PermissionDenied, "MINOR", 2020),
             Self::Sessions(_) => (Code::ResourceExhausted, "MINOR", 2030),
             Self::Channels(_) => (Code::ResourceExhausted, "MINOR", 2031),

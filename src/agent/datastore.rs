@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::aaa::{self, SetGuard, Users};
+use crate::aaa::{self, Grants, SetGuard, Users, Vault};
 use crate::config::{Config, ModelTables, edits, edits_upon};
 use crate::schema::load;
 use crate::store::{
@@ -22,6 +22,10 @@ pub(super) struct Datastore {
     pub(super) store: Arc<Store>,
     pub(super) config: Arc<ConfigWriter>,
     pub(super) users: Users,
+    /// Who is logged in through a server.
+    pub(super) grants: Arc<Grants>,
+    /// Opens the secrets of the configuration.
+    pub(super) vault: Arc<Vault>,
 }
 
 impl Datastore {
@@ -36,7 +40,8 @@ impl Datastore {
         }
         let restored = saved.restore(&schema)?;
         let applied = saved.startup;
-        let datastore = Self::with_tree(models, restored, journal, clock)?;
+        let vault = Arc::new(Vault::in_directory(&config.data_dir)?);
+        let datastore = Self::with_tree(models, restored, journal, vault, clock)?;
         if !saved.is_fresh() {
             tracing::info!(commit = saved.last_commit_id, "saved configuration loaded");
         }
@@ -57,7 +62,13 @@ impl Datastore {
         Ok(())
     }
 
-    fn with_tree(models: &Models, restored: Tree, journal: Journal, clock: &Clock) -> Result<Self, StartError> {
+    fn with_tree(
+        models: &Models,
+        restored: Tree,
+        journal: Journal,
+        vault: Arc<Vault>,
+        clock: &Clock,
+    ) -> Result<Self, StartError> {
         let (now, loaded) = (clock.now(), &models.loaded);
         let mut validator = Validator::with(models.rules.clone());
         let (tree, _) =
@@ -66,8 +77,10 @@ impl Datastore {
         let store = Arc::new(Store::new(loaded.schema.clone(), tree, now));
         let users = Users::new(&loaded.schema)?;
         let writer = ConfigWriter::new(store.clone(), validator, journal);
-        let config = Arc::new(writer.guarded_by(Arc::new(SetGuard::new(users.clone()))));
-        Ok(Self { store, config, users })
+        let grants: Arc<Grants> = Arc::default();
+        let guard = SetGuard::new(&loaded.schema, users.clone(), grants.clone(), vault.clone());
+        let config = Arc::new(writer.guarded_by(Arc::new(guard)));
+        Ok(Self { store, config, users, grants, vault })
     }
 
     /// Applies the tables of the file as one commit and remembers that they are applied.

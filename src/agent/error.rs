@@ -1,6 +1,6 @@
 //! Why the daemon does not start.
 
-use crate::aaa::{HashError, NoSuchNode};
+use crate::aaa::{HashError, NoKey, NoSuchNode};
 use crate::config::{ConfigError, ModelTables};
 use crate::log::OpenError;
 use crate::net::{BindError, TlsError};
@@ -63,6 +63,9 @@ pub enum StartError {
     /// The system gives no signals.
     #[error("signal handlers cannot be installed: {0}")]
     Signals(std::io::Error),
+    /// The key of the secrets.
+    #[error(transparent)]
+    Secrets(#[from] NoKey),
     /// The descriptors of the services that are compiled in.
     #[error("protobuf descriptors: {0}")]
     Descriptors(#[from] prost_reflect::DescriptorError),
@@ -104,6 +107,7 @@ impl StartError {
             | Self::Linux(_)
             | Self::Runtime(_)
             | Self::Signals(_)
+            | Self::Secrets(_)
             | Self::Appliers(_)
             | Self::Descriptors(_)
             | Self::Random(_) => false,

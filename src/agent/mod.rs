@@ -29,7 +29,7 @@ pub use models::Models;
 pub use producers::{Producers, producers};
 pub use reload::Reloaded;
 
-use crate::aaa::{Authenticator, LoginRecords};
+use crate::aaa::{self, Authenticator, LoginRecords, Upkeep};
 use crate::admission::{Admission, Limits, Sessions};
 use crate::config::Config;
 use crate::control::{self, Door};
@@ -59,6 +59,7 @@ pub struct Agent {
     clock: Clock,
     sessions: Arc<Sessions>,
     subscriptions: Arc<Registry>,
+    upkeep: Upkeep,
     logins: LoginRecords,
     element: Element,
     certificates: Arc<Certificates>,
@@ -84,7 +85,15 @@ impl Agent {
             files: config.security_log.files,
         })?;
         let sessions = Sessions::new(config.limits, clock.clone(), log.clone());
-        let authenticator = Authenticator::new(datastore.users.clone(), config.limits.password_checks)?;
+        let authenticator = Authenticator::new(aaa::Parts {
+            schema: store.schema(),
+            users: datastore.users.clone(),
+            grants: datastore.grants.clone(),
+            vault: datastore.vault.clone(),
+            password_checks: config.limits.password_checks,
+            server_requests: config.limits.server_requests,
+        })?;
+        let upkeep = authenticator.upkeep();
         let logins = authenticator.records();
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let element = Element::start(&config, store, &clock).await?;
@@ -101,7 +110,19 @@ impl Agent {
         let certificates = Arc::new(Certificates::new(&config, store, &clock));
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
         let (config, endpoint) = (Arc::new(Mutex::new(config)), Arc::new(endpoint));
-        Ok(Self { datastore, config, clock, sessions, subscriptions, logins, element, certificates, checks, endpoint })
+        Ok(Self {
+            datastore,
+            config,
+            clock,
+            sessions,
+            subscriptions,
+            upkeep,
+            logins,
+            element,
+            certificates,
+            checks,
+            endpoint,
+        })
     }
 
     /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
@@ -134,6 +155,7 @@ impl Agent {
         // Ends with this call.
         let mut beside = JoinSet::new();
         beside.spawn(monitor.run());
+        beside.spawn(self.upkeep.clone().run(self.datastore.store.clone()));
         let parts = control::Parts {
             sessions: self.sessions.clone(),
             subscriptions: self.subscriptions.clone(),

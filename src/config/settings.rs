@@ -253,6 +253,7 @@ fn limits(limits: &mut Limits, keys: &mut Keys<'_>) -> Result<(), ConfigError> {
     keys.count("arbitration-roles", &mut limits.arbitration_roles, 1..=10_000)?;
     keys.millis("commit-rollback-ms", &mut limits.commit_patience, 1000..=604_800_000)?;
     keys.count("password-checks", &mut limits.password_checks, 1..=256)?;
+    keys.count("server-requests", &mut limits.server_requests, 1..=1024)?;
     keys.count("waiting-logins", &mut limits.waiting_logins, 1..=100_000)?;
     keys.count("failed-login-rate", &mut limits.failed_login_rate, 1..=1_000_000)?;
     keys.millis("handshake-timeout-ms", &mut limits.handshake_timeout, 100..=60_000)?;

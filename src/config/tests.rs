@@ -108,10 +108,12 @@ fn a_profile_brings_its_facts() {
 #[test]
 fn plain_passwords_are_not_printed() {
     let hash = crate::aaa::local::hash_password(b"secret").unwrap();
-    let text = format!("[[configure.user]]\npassword = \"secret\"\n[[configure.user]]\npassword = \"{hash}\"");
+    let text = format!(
+        "[[configure.user]]\npassword = \"secret\"\n[[configure.user]]\npassword = \"{hash}\"\nsecret = \"secret\""
+    );
     let printed = parse("a", &text).unwrap().print();
     assert!(printed.contains("password = \"(hidden)\"") && printed.contains(&hash), "{printed}");
-    assert!(!printed.contains("secret"), "{printed}");
+    assert!(printed.contains("secret = \"(hidden)\"") && printed.matches("secret").count() == 1, "{printed}");
 }
 
 /// A bad file gets one line that names the place, the key and the rule.

@@ -6,6 +6,7 @@
 use std::fmt::Debug;
 
 use super::author::Author;
+use super::config::CommitError;
 use super::edit::Edit;
 use super::tree::Tree;
 use crate::schema::Schema;
@@ -17,8 +18,8 @@ pub trait Guard: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Denied`] names what the author may not change.
-    fn judge(&self, change: Change<'_>) -> Result<(), Denied>;
+    /// [`CommitError::Denied`] names what the author may not change. What cannot be kept breaks a constraint.
+    fn judge(&self, change: Change<'_>) -> Result<(), CommitError>;
 }
 
 /// A change on its way to be committed.

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use ganymede::aaa::{Authenticator, local::Users, seal};
+use ganymede::aaa::{Authenticator, Parts, SetGuard, Vault, local::Users, seal};
 use ganymede::admission::{Admission, Caller, Limits, Sessions};
 use ganymede::config::{edits, parse};
 use ganymede::log::{SecurityLog, SecurityLogSettings};
 use ganymede::net::{Entrance, Listener, OpenPort, Reception, Tls, Transport, server};
+use ganymede::path::{RawPath, Resolver, Views};
 use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
 use ganymede::pb::gnmi::{
     CapabilityRequest, CapabilityResponse, GetRequest, GetResponse, SetRequest, SetResponse, SubscribeRequest,
@@ -19,8 +20,9 @@ use ganymede::pb::gnmi::{
 };
 use ganymede::pb::{Encoded, GnmiServer, GnmiService};
 use ganymede::schema::{Loaded, Sources, load};
-use ganymede::store::{Author, ConfigWriter, Journal, Store, Tree, Validator, prepare};
+use ganymede::store::{Author, ConfigWriter, Content, Edit, Journal, Store, Tree, Validator, prepare};
 use ganymede::time::Clock;
+use ganymede::value::Value;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -93,9 +95,21 @@ impl Door {
         let log = SecurityLog::open(&settings).unwrap();
         let store = Arc::new(Store::new(LOADED.schema.clone(), TREE.clone(), clock.now()));
         let (journal, _) = Journal::open(directory.path()).unwrap();
-        let config = ConfigWriter::new(store.clone(), Validator::new(&LOADED), journal);
+        let users = Users::new(&LOADED.schema).unwrap();
+        let (grants, vault) = (Arc::default(), Arc::new(Vault::in_directory(directory.path()).unwrap()));
+        let guard = SetGuard::new(&LOADED.schema, users.clone(), Arc::clone(&grants), vault.clone());
+        let writer = ConfigWriter::new(store.clone(), Validator::new(&LOADED), journal);
+        let config = writer.guarded_by(Arc::new(guard));
         let sessions = Sessions::new(limits, clock.clone(), log.clone());
-        let authenticator = Authenticator::new(Users::new(&LOADED.schema).unwrap(), limits.password_checks).unwrap();
+        let authenticator = Authenticator::new(Parts {
+            schema: &LOADED.schema,
+            users,
+            grants,
+            vault,
+            password_checks: limits.password_checks,
+            server_requests: limits.server_requests,
+        })
+        .unwrap();
         let admission = Admission::new(sessions.clone(), store, authenticator, log.clone(), clock);
         let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let address = listener.local_addr();
@@ -128,6 +142,19 @@ impl Door {
     pub(crate) fn configure(&self, text: &str) {
         let mut edits = edits(&parse("door.toml", text).unwrap().models, &LOADED.schema).unwrap();
         seal(&LOADED.schema, &mut edits);
+        self.config.commit(&edits, &Author::default(), Clock::System.now()).unwrap();
+    }
+
+    /// Says which methods know users, in place of those that were named before.
+    pub(crate) fn order(&self, methods: &[&str], exit_on_reject: bool) {
+        let resolver = Resolver { schema: &LOADED.schema, views: Views::ALL, name_wildcards: false };
+        let replace = |leaf: &str, value: Value| {
+            let path = format!("/configure/system/security/user-params/authentication-order/{leaf}");
+            Edit::Replace(resolver.write(&RawPath::parse(&path).unwrap()).unwrap(), Content::Leaf(value))
+        };
+        let order = methods.iter().map(|&method| Value::Enum(method.into())).collect::<Vec<_>>();
+        let order = replace("order", Value::List(order.into()));
+        let edits = [order, replace("exit-on-reject", Value::Bool(exit_on_reject))];
         self.config.commit(&edits, &Author::default(), Clock::System.now()).unwrap();
     }
 

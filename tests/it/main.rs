@@ -9,6 +9,9 @@ mod proto_bytes;
 mod request;
 mod text;
 
+mod aaa;
+mod aaa_rights;
+mod aaa_servers;
 mod admission;
 mod arbitration;
 mod authz;

@@ -76,9 +76,9 @@ fn rights() -> impl Strategy<Value = Rights> {
 struct One(Mutex<Arc<Rights>>);
 
 impl Guard for One {
-    fn judge(&self, change: Change<'_>) -> Result<(), Denied> {
+    fn judge(&self, change: Change<'_>) -> Result<(), CommitError> {
         let rights = self.0.lock().unwrap().clone();
-        Judgement { change, rights: &rights }.run()
+        Ok(Judgement { change, rights: &rights }.run()?)
     }
 }
 

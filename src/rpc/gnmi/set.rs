@@ -21,6 +21,8 @@ impl Gnmi {
         let caller = request.extensions().get::<Arc<Caller>>().cloned();
         let request = request.into_inner();
         let author = author(caller.as_deref());
+        // Kept until the commit is judged, also when the client has gone: it is what a remote user's rights come of.
+        let rights = caller.as_ref().map(|caller| caller.rights.clone());
         if let Some(caller) = &caller {
             caller.about(summary(request.prefix.as_ref(), paths_of(&request)));
         }
@@ -68,7 +70,7 @@ impl Gnmi {
         let gnmi = self.clone();
         // Hashing passwords and waiting for the disk both block.
         let done = tokio::task::spawn_blocking(move || {
-            let (parts, _mandate) = (&gnmi.parts, mandate);
+            let (parts, _mandate, _rights) = (&gnmi.parts, mandate, rights);
             let confirmation = match commit {
                 None => None,
                 Some(Action::Request(confirmation)) => Some(confirmation),

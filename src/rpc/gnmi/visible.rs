@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tonic::Status;
 
 use super::Gnmi;
-use crate::aaa::{Rights, readable, unreadable};
+use crate::aaa::{Grant, Rights, readable, unreadable};
 use crate::admission::Caller;
 use crate::feed;
 use crate::path::{AccessRules, Pattern};
@@ -30,7 +30,8 @@ impl Gnmi {
 
     /// The maker of a Subscribe (AUTH-029 to AUTH-031).
     pub(super) fn viewer(&self, caller: &Caller) -> Box<dyn feed::Reader> {
-        Box::new(Viewer { user: caller.user.clone(), gnmi: self.clone() })
+        let (user, grant) = (caller.user.clone(), caller.rights.grant.clone());
+        Box::new(Viewer { user, grant, gnmi: self.clone() })
     }
 }
 
@@ -38,6 +39,7 @@ impl Gnmi {
 #[derive(Debug)]
 struct Viewer {
     user: String,
+    grant: Option<Arc<Grant>>,
     gnmi: Gnmi,
 }
 
@@ -45,7 +47,7 @@ impl feed::Reader for Viewer {
     fn limits(&self, tree: &Tree) -> Option<Arc<AccessRules>> {
         let parts = &self.gnmi.parts;
         let ask_profiles = parts.knobs.authorizes_telemetry(tree);
-        match parts.users.lookup(tree, &self.user) {
+        match parts.users.find(tree, &self.user, self.grant.as_ref()) {
             Some(user) => user.reading(ask_profiles).map(|rights| rights.rules().clone()),
             // A user who is gone has no profiles that could permit anything.
             None if ask_profiles => Some(Arc::new(AccessRules::new(parts.store.schema(), &[]))),
