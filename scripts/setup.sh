@@ -2,7 +2,7 @@
 # Installs what the machine lacks: setup.sh build|interop. Says what it does; silent when nothing is missing.
 #
 # `build` is what `cargo build` needs besides a C compiler and Rust: cmake and the PCRE2 headers, for libyang.
-# `interop` is what the interop suite needs besides: Python 3 with venv.
+# `interop` is what the interop suite needs besides: Python 3 with venv, ip and openssl.
 # Only apt is driven. On a system without apt the packages are named and the installation is left to the operator.
 set -euo pipefail
 
@@ -37,6 +37,7 @@ build)
 interop)
     has_venv || packages+=(python3 python3-venv)
     has ip || packages+=(iproute2)
+    has openssl || packages+=(openssl)
     ;;
 *)
     echo "setup: unknown part '$1'" >&2

@@ -83,7 +83,8 @@ class Daemon:
     def log(self):
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
-    def start(self):
+    def launch(self):
+        """Starts it without waiting for its port."""
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command(),
@@ -92,6 +93,9 @@ class Daemon:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+    def start(self):
+        self.launch()
         deadline = time.monotonic() + START_SECONDS
         while not self._accepts():
             if self.process.poll() is not None:
