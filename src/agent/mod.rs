@@ -4,11 +4,14 @@
 //! opened last, when the tree holds what the platforms read. [`Agent::run`] ends only when it is told to, within a
 //! bounded time, with every stream closed by a status. Tests and the command line use the same two calls.
 
+mod certificates;
 mod datastore;
 mod element;
 mod endpoint;
 mod error;
+mod models;
 mod patience;
+mod producers;
 mod reload;
 
 use std::net::SocketAddr;
@@ -20,23 +23,25 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use error::StartError;
+pub use models::Models;
+pub use producers::{Producers, producers};
 
 use crate::aaa::{Authenticator, LoginRecords};
 use crate::admission::{Admission, Limits, Sessions};
-use crate::codec::Wire;
 use crate::config::Config;
 use crate::control::{self, Door};
 use crate::feed::Registry;
 use crate::log::{SecurityLog, SecurityLogSettings};
 use crate::monitor::{self, Monitor, Server};
 use crate::net::MessageLimit;
-use crate::platform::on_change;
+use crate::pki::Tally;
 use crate::rpc::gnmi::{self, Gnmi, Knobs};
 use crate::rpc::health::Health;
 use crate::rpc::reflection::Reflection;
 use crate::rpc::services;
 use crate::store::Tree;
 use crate::time::Clock;
+use certificates::Certificates;
 use datastore::Datastore;
 use element::Element;
 use endpoint::{Endpoint, Services, Telling};
@@ -52,14 +57,22 @@ pub struct Agent {
     subscriptions: Arc<Registry>,
     logins: LoginRecords,
     element: Element,
+    certificates: Certificates,
+    checks: Tally,
     endpoint: Endpoint,
 }
 
 impl Agent {
-    /// Opens the datastore, the security log and the port.
+    /// Loads the models, and opens the datastore, the security log and the port.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
+        let models = Models::load(&config.yang)?;
+        Self::bind_with(config, &models).await
+    }
+
+    /// The same with models that are loaded already, which several agents of a process may share.
+    pub async fn bind_with(config: Config, models: &Models) -> Result<Self, StartError> {
         let clock = Clock::System;
-        let datastore = Datastore::open(&config, &clock)?;
+        let datastore = Datastore::open(&config, models, &clock)?;
         let store = &datastore.store;
         let log = SecurityLog::open(&SecurityLogSettings {
             path: config.security_log.path.clone().unwrap_or_else(|| config.data_dir.join("security.log")),
@@ -72,15 +85,19 @@ impl Agent {
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let element = Element::start(&config, store, &clock).await?;
         let subscriptions: Arc<Registry> = Arc::default();
+        let checks = Tally::default();
         let services = Services {
-            gnmi: gnmi(&datastore, &config, &subscriptions, &clock),
+            gnmi: gnmi(&datastore, models, &config, &subscriptions, &clock),
             telling: telling(&datastore, &config)?,
             message_limit: MessageLimit::new(config.limits.request_message_bytes),
             sessions: sessions.clone(),
             admission,
+            checks: checks.clone(),
         };
+        let certificates = Certificates::new(&config, store, &clock);
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
-        Ok(Self { datastore, config: Mutex::new(config), clock, sessions, subscriptions, logins, element, endpoint })
+        let config = Mutex::new(config);
+        Ok(Self { datastore, config, clock, sessions, subscriptions, logins, element, certificates, checks, endpoint })
     }
 
     /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
@@ -116,7 +133,10 @@ impl Agent {
             Ok(door) => drop(beside.spawn(door.serve())),
             Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
         }
-        self.endpoint.run(shutdown).await;
+        tokio::select! {
+            () = self.endpoint.run(shutdown) => {}
+            () = self.certificates.run(&self.endpoint) => {}
+        }
     }
 
     fn data_dir(&self) -> PathBuf {
@@ -137,6 +157,8 @@ impl Agent {
             subscriptions: self.subscriptions.clone(),
             logins: self.logins.clone(),
             server: Box::new(server),
+            findings: self.certificates.findings(),
+            checks: self.checks.clone(),
             clock: self.clock.clone(),
         })
     }
@@ -152,15 +174,15 @@ fn telling(datastore: &Datastore, config: &Config) -> Result<Option<Telling>, St
     Ok(Some(Telling { health: Health::new(services), reflection }))
 }
 
-fn gnmi(datastore: &Datastore, config: &Config, subscriptions: &Arc<Registry>, clock: &Clock) -> Gnmi {
+fn gnmi(datastore: &Datastore, models: &Models, config: &Config, subscriptions: &Arc<Registry>, clock: &Clock) -> Gnmi {
     let schema = datastore.store.schema().clone();
     let Limits { get_response_bytes, subscribe_message_bytes, set_edits, subscription_paths, .. } = config.limits;
     let Limits { arbitration_roles, commit_patience, .. } = config.limits;
     Gnmi::new(gnmi::Parts {
         store: datastore.store.clone(),
         config: datastore.config.clone(),
-        wire: Arc::new(Wire::new(schema.clone())),
-        capable: Arc::new(on_change(&schema)),
+        wire: models.wire.clone(),
+        capable: models.capable.clone(),
         users: datastore.users.clone(),
         knobs: Knobs::new(&schema),
         clock: clock.clone(),

@@ -1,16 +1,20 @@
-//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, and the subscriptions that run.
+//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, its certificates, and the
+//! subscriptions that run.
 //!
 //! Invariant: state is at most one [`REFRESH`] old. It is read from counters that others keep anyway, and written only
 //! where it changed, so a daemon that nobody talks to makes no commit, and an RPC does not wait for this.
 
+mod certificates;
 mod grpc;
 mod listing;
 mod subscriptions;
 mod users;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 pub use grpc::Server;
@@ -18,7 +22,9 @@ pub use grpc::Server;
 use crate::aaa::LoginRecords;
 use crate::admission::Sessions;
 use crate::feed::Registry;
+use crate::pki::{Findings, Tally};
 use crate::platform::map::Gaps;
+use crate::schema::{NodeId, Schema};
 use crate::store::{StateBatch, StateWriter, Store, Tree};
 use crate::time::Clock;
 
@@ -34,6 +40,7 @@ pub struct Monitor {
     store: Arc<Store>,
     clock: Clock,
     grpc: grpc::Grpc,
+    certificates: certificates::Certificates,
     subscriptions: subscriptions::Subscriptions,
     users: users::Users,
 }
@@ -50,21 +57,34 @@ pub struct Parts {
     pub logins: LoginRecords,
     /// How the server is, by the configuration in effect.
     pub server: Box<dyn Fn(&Tree) -> Server + Send + Sync>,
+    /// What TLS profiles come to.
+    pub findings: watch::Receiver<Arc<Findings>>,
+    /// Certificates of peers that were judged.
+    pub checks: Tally,
     /// The clock.
     pub clock: Clock,
 }
 
 impl Monitor {
+    /// The leaves that it writes, as far as the loaded models have them.
+    pub fn leaves(schema: &Schema) -> BTreeSet<NodeId> {
+        let mut gaps = Gaps::default();
+        grpc::look_up(schema, &mut gaps);
+        subscriptions::look_up(schema, &mut gaps);
+        gaps.fed()
+    }
+
     /// Looks up the places of everything; nothing is written yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, sessions, subscriptions, logins, server, clock } = parts;
+        let Parts { store, sessions, subscriptions, logins, server, findings, checks, clock } = parts;
         let schema = store.schema();
         let mut gaps = Gaps::default();
         let grpc = grpc::Grpc::new(schema.clone(), sessions, server, &mut gaps);
         let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
+        let certificates = certificates::Certificates::new(schema.clone(), findings, checks, &mut gaps);
         let users = users::Users::new(schema.clone(), logins, &mut gaps);
         gaps.report("monitor");
-        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, subscriptions, users }
+        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, certificates, subscriptions, users }
     }
 
     /// Writes what has changed since the last time.
@@ -73,6 +93,7 @@ impl Monitor {
         let newest = self.store.newest();
         self.grpc.write(&newest.tree, &mut batch);
         self.users.write(&newest.tree, Instant::now().into_std(), &mut batch);
+        self.certificates.write(&mut batch);
         self.subscriptions.write(&mut batch);
         self.commit(batch);
         while let Some(batch) = self.subscriptions.write_paths(BATCH_PLACES) {
