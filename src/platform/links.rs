@@ -21,6 +21,8 @@ pub(crate) struct Seen {
     pub(crate) link: Link,
     /// The port it is, when it is one.
     pub(crate) port_id: Option<Text>,
+    /// The router interface that is configured on it, when there is one; without one it is known by its own name.
+    pub(crate) interface: Option<Text>,
     /// How it runs.
     pub(crate) ethernet: Ethernet,
     /// Its addresses, in the order of the kernel.
@@ -34,6 +36,11 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// The name of the router interface.
+    pub(crate) fn interface_name(&self) -> &Text {
+        self.interface.as_ref().unwrap_or(&self.link.name)
+    }
+
     /// The name of the port as a component of openconfig-platform.
     pub(crate) fn port_component(&self) -> Option<String> {
         self.port_id.as_ref().map(|port| format!("port-{port}"))
@@ -62,7 +69,14 @@ struct Places {
     facts: Vec<Placed>,
     counters: Vec<Placed>,
     ipv6: Option<Object>,
-    addresses: BTreeMap<IpAddr, (Address, Vec<Placed>)>,
+    addresses: BTreeMap<IpAddr, PlacedAddress>,
+}
+
+/// An address, whether it is the primary one, and where it stands.
+struct PlacedAddress {
+    address: Address,
+    primary: bool,
+    objects: Vec<Placed>,
 }
 
 /// An object and the index of the table that writes it.
@@ -103,7 +117,7 @@ impl Tables {
 
     fn places(&self, schema: &Schema, seen: &Seen) -> Places {
         let name = Datum::Shared(&seen.link.name);
-        let router = [Datum::word(nokia::ROUTER), name.clone()];
+        let router = [Datum::word(nokia::ROUTER), Datum::Shared(seen.interface_name())];
         let port: Vec<_> = seen.port_id.iter().map(Datum::Shared).collect();
         let subinterface = [name.clone(), Datum::Number(0)];
         let component: Vec<_> = seen.port_component().map(|name| Datum::Text(name.into())).into_iter().collect();
@@ -119,13 +133,13 @@ impl Tables {
     }
 
     /// Where an address stands. Primary and link-local addresses are leaves of the interface in nokia-state.
-    fn address(&self, schema: &Schema, seen: &Seen, address: &Address) -> Vec<Placed> {
+    fn address(&self, schema: &Schema, seen: &Seen, address: &Address, primary: bool) -> Vec<Placed> {
         let (name, ip) = (Datum::Shared(&seen.link.name), Datum::Address(address.ip));
-        let router = [Datum::word(nokia::ROUTER), name.clone(), ip.clone()];
+        let router = [Datum::word(nokia::ROUTER), Datum::Shared(seen.interface_name()), ip.clone()];
         let interface = [name, Datum::Number(0), ip];
         let kinds: &[(usize, &[Datum<'_>])] = match address.ip {
-            IpAddr::V4(_) if address.secondary => &[(0, &router), (2, &interface)],
-            IpAddr::V4(_) => &[(2, &interface)],
+            IpAddr::V4(_) if primary => &[(2, &interface)],
+            IpAddr::V4(_) => &[(0, &router), (2, &interface)],
             IpAddr::V6(_) if address.is_link_local() => &[(3, &interface)],
             IpAddr::V6(_) => &[(1, &router), (3, &interface)],
         };
@@ -171,6 +185,7 @@ impl Links {
                 let seen = Seen {
                     link,
                     port_id,
+                    interface: None,
                     ethernet: Ethernet::default(),
                     addresses: Vec::new(),
                     neighbours: None,
@@ -192,16 +207,21 @@ impl Links {
                 known.seen.link = link;
                 known.seen.port_id = port_id;
                 if moved {
-                    known.places.remove(batch);
-                    known.places = self.tables.places(&self.schema, &known.seen);
-                    known.write_counters(&self.tables, batch);
-                    known.write_ipv6(&self.tables, batch);
-                    known.write_addresses(&self.schema, &self.tables, batch);
-                    known.write_facts(&self.tables, batch);
+                    known.move_places(&self.schema, &self.tables, batch);
                 } else {
                     known.update_facts(&self.tables, &before, batch);
                 }
             }
+        }
+    }
+
+    /// The router interface that is configured on it, or none.
+    pub(crate) fn bind(&mut self, index: u32, interface: Option<Text>, batch: &mut StateBatch) {
+        if let Some(known) = self.known.get_mut(&index)
+            && known.seen.interface != interface
+        {
+            known.seen.interface = interface;
+            known.move_places(&self.schema, &self.tables, batch);
         }
     }
 
@@ -292,6 +312,16 @@ impl Links {
 }
 
 impl Known {
+    /// Leaves its places and takes those that belong to it by now.
+    fn move_places(&mut self, schema: &Schema, tables: &Tables, batch: &mut StateBatch) {
+        self.places.remove(batch);
+        self.places = tables.places(schema, &self.seen);
+        self.write_counters(tables, batch);
+        self.write_ipv6(tables, batch);
+        self.write_addresses(schema, tables, batch);
+        self.write_facts(tables, batch);
+    }
+
     fn write_facts(&mut self, tables: &Tables, batch: &mut StateBatch) {
         for (kind, object) in &mut self.places.facts {
             tables.facts[*kind].write(object, &self.seen, batch);
@@ -320,20 +350,22 @@ impl Known {
 
     fn write_addresses(&mut self, schema: &Schema, tables: &Tables, batch: &mut StateBatch) {
         let seen = &self.seen;
-        self.places.addresses.retain(|_, (address, objects)| {
-            let stays = seen.addresses.contains(address);
+        let primary = nokia::primary(seen).map(|address| address.ip);
+        self.places.addresses.retain(|ip, placed| {
+            let stays = seen.addresses.contains(&placed.address) && placed.primary == (primary == Some(*ip));
             if !stays {
-                objects.iter().for_each(|(_, object)| batch.remove(object.at()));
+                placed.objects.iter().for_each(|(_, object)| batch.remove(object.at()));
             }
             stays
         });
         for address in &seen.addresses {
             self.places.addresses.entry(address.ip).or_insert_with(|| {
-                let mut objects = tables.address(schema, seen, address);
+                let is_primary = primary == Some(address.ip);
+                let mut objects = tables.address(schema, seen, address, is_primary);
                 for (kind, object) in &mut objects {
                     tables.addresses[*kind].write(object, address, batch);
                 }
-                (*address, objects)
+                PlacedAddress { address: *address, primary: is_primary, objects }
             });
         }
     }

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::commit::{Commit, Next, Origin, Store};
 use super::edit::remove_if_hollow;
 use super::tree::{Child, Leaf, Tree};
@@ -70,6 +72,11 @@ impl StateWriter {
     /// The schema, for producers that resolve their paths once.
     pub fn schema(&self) -> &Arc<Schema> {
         self.store.schema()
+    }
+
+    /// A view of the newest commit, for producers whose state depends on configuration.
+    pub fn watch(&self) -> watch::Receiver<Arc<Commit>> {
+        self.store.watch()
     }
 
     /// Commits a batch; `collected` is the time its values were read. Returns the newest commit, which is the one

@@ -111,14 +111,28 @@ def test_links_follow_and_go_back(box):
         assert failures(client) == {}
 
 
+def test_a_commit_that_nobody_confirms_takes_effect_backwards(box):
+    box = box(*LINKS)
+    gnmic = Gnmic(box.address, "--insecure")
+    oper = "/state/port[port-id=1/1/1]/oper-state"
+    with box.connection() as client:
+        stream = on_change(client, oper)
+        change = ("--update-path", f"{PORT}/admin-state", "--update-value", "disable")
+        gnmic("set", "--commit-id", "c1", "--commit-request", "--rollback-duration", "2s", *change).ok()
+        arrives(stream, oper, "down")
+        assert not box.is_up("eth1")
+        arrives(stream, oper, "up")
+        assert box.is_up("eth1")
+
+
 def test_addresses_come_and_go(box):
     box = box(*LINKS)
     box.ip("addr", "add", "203.0.113.7/24", "dev", "eth1")
     run("ip", "-n", box.far, "addr", "add", "192.0.2.2/24", "dev", "far1")
-    state = "/state/router[router-name=Base]/interface[interface-name=eth1]"
+    state = "/state/router[router-name=Base]/interface[interface-name=core]"
     told = f"{OPENCONFIG}/subinterfaces/subinterface[index=0]/ipv4/addresses/address[ip=192.0.2.1]/state/prefix-length"
     with box.connection() as client:
-        stream = on_change(client, f"{OPENCONFIG}/subinterfaces", f"{state}/ipv4/oper-state")
+        stream, router = on_change(client, f"{OPENCONFIG}/subinterfaces"), on_change(client, f"{state}/ipv4")
         client.set(
             update=[
                 (f"{CORE}/port", "1/1/1"),
@@ -131,6 +145,9 @@ def test_addresses_come_and_go(box):
         wanted = ["203.0.113.7/24", "192.0.2.1/24", "192.0.2.9/24", "198.51.100.1/31", "2001:db8::1/64"]
         eventually(lambda: sorted(box.addresses("eth1")) == sorted(wanted))
         arrives(stream, told, 24)
+        # The state of the interface stands under the name that it was configured with.
+        arrives(router, f"{state}/ipv4/secondary[address=198.51.100.1]/oper-prefix-length", 31)
+        assert client.read(f"{state}/oper-state") == "up"
         eventually(lambda: box.reaches("192.0.2.2"))
         shown = box.shown("addr", "show", "dev", "eth1")[0]["addr_info"]
         assert {each["local"]: each.get("broadcast") for each in shown}["192.0.2.1"] == "192.0.2.255"
@@ -334,8 +351,12 @@ def test_what_is_ours_is_known_after_a_restart(box):
     box.ip("link", "set", "eth1", "up")
     box.start()
     eventually(lambda: len(box.addresses("eth1")) == 3 and not box.is_up("eth1"))
+    # Where nothing differs nothing is done.
     box.kill()
+    before = box.log.count("configuration applied to this machine")
     box.start()
+    time.sleep(0.5)
+    assert box.log.count("configuration applied to this machine") == before
     with box.connection() as client:
         client.set(delete=[CORE, PORT, f"{BASE}/static-routes", f"{BASE}/interface[interface-name=eth2]"])
         eventually(lambda: box.addresses("eth1") == ["198.51.100.9/24"] and box.is_up("eth1"))

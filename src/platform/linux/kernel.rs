@@ -23,6 +23,8 @@ use crate::value::Text;
 pub(super) struct Kernel {
     links: Links,
     numbering: Numbering,
+    /// Router interface by port-id, as configured.
+    interfaces: BTreeMap<Text, Text>,
     ethernet: Arc<BTreeMap<u32, Ethernet>>,
     neighbours: Arc<BTreeMap<u32, Neighbours>>,
     card: Single<Card>,
@@ -46,6 +48,7 @@ impl Kernel {
             mda: Single::new(&schema, system::MDA, &[slot.clone(), slot], system::MDA_FACTS, gaps),
             links: Links::new(schema, gaps),
             numbering: Numbering::new(ports),
+            interfaces: BTreeMap::new(),
             ethernet: Arc::default(),
             neighbours: Arc::default(),
             ports: None,
@@ -112,6 +115,40 @@ impl Kernel {
         }
     }
 
+    /// The router interfaces as they are configured on ports now. State stands under their names.
+    pub(super) fn bind(&mut self, interfaces: BTreeMap<Text, Text>, batch: &mut StateBatch) {
+        if self.interfaces != interfaces {
+            self.interfaces = interfaces;
+            self.bind_all(batch);
+        }
+    }
+
+    /// An interface with the name of another link stays without state of its own: that place is taken.
+    fn bind_all(&mut self, batch: &mut StateBatch) {
+        if self.interfaces.is_empty() && self.links.iter().all(|seen| seen.interface.is_none()) {
+            return;
+        }
+        let names: BTreeSet<Text> = self.links.iter().map(|seen| seen.link.name.clone()).collect();
+        let bound: Vec<(u32, Option<Text>)> = self
+            .links
+            .iter()
+            .map(|seen| {
+                let interface = seen.port_id.as_ref().and_then(|port| self.interfaces.get(port));
+                let free = interface.filter(|name| **name != seen.link.name && !names.contains(*name));
+                (seen.link.index, free.cloned())
+            })
+            .collect();
+        // Places are left before others are taken. The own name of a link is nobody else's.
+        for (index, interface) in &bound {
+            if self.links.get(*index).is_some_and(|seen| seen.interface != *interface) {
+                self.links.bind(*index, None, batch);
+            }
+        }
+        for (index, interface) in bound {
+            self.links.bind(index, interface, batch);
+        }
+    }
+
     /// How all Ethernet links run.
     pub(super) fn run(&mut self, ethernet: Arc<BTreeMap<u32, Ethernet>>, batch: &mut StateBatch) {
         let concerned: BTreeSet<u32> = ethernet.keys().chain(self.ethernet.keys()).copied().collect();
@@ -139,7 +176,14 @@ impl Kernel {
 
     fn see(&mut self, link: Link, counters: Option<Counters>, now: Timestamp, batch: &mut StateBatch) {
         let index = link.index;
-        let is_new = self.links.get(index).is_none();
+        let before = self.links.get(index);
+        let is_new = before.is_none();
+        let is_other = before.is_none_or(|before| before.link.name != link.name);
+        if is_other {
+            let taken = |seen: &&Seen| seen.link.index != index && seen.interface.as_ref() == Some(&link.name);
+            let taken: Vec<u32> = self.links.iter().filter(taken).map(|seen| seen.link.index).collect();
+            taken.into_iter().for_each(|index| self.links.bind(index, None, batch));
+        }
         let port = (link.layer != Layer::Loopback).then(|| self.numbering.port_id(index, &link.name));
         self.links.see(link, port, now, batch);
         if let Some(counters) = counters {
@@ -149,6 +193,9 @@ impl Kernel {
             // What the slow collectors know of it already they do not tell again.
             self.links.run(index, self.ethernet.get(&index).cloned().unwrap_or_default(), batch);
             self.neighbours.get(&index).into_iter().for_each(|&counts| self.links.meet(index, counts, batch));
+        }
+        if is_other {
+            self.bind_all(batch);
         }
     }
 

@@ -105,8 +105,16 @@ impl Linux {
         let changed = Arc::new(Notify::new());
         let (found, slow) = latest::channel(Slow::default());
         let (routes, known_routes) = latest::channel(None);
-        let watch =
-            Watch { kernel, writer: writer.clone(), clock: clock.clone(), interval, changed: changed.clone(), slow };
+        let watch = Watch {
+            kernel,
+            commits: writer.watch(),
+            configurations: None,
+            writer: writer.clone(),
+            clock: clock.clone(),
+            interval,
+            changed: changed.clone(),
+            slow,
+        };
         let quick = Collector { system: Arc::new(Mutex::new(system)), writer, clock, interval };
         let costly = Collector { interval: SLOW_INTERVAL, ..quick.clone() };
 

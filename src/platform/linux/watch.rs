@@ -24,9 +24,12 @@ use super::kernel::{Kernel, LinkList};
 use super::message;
 use super::netlink::{Events, Heard, NetlinkError, Requests};
 use crate::platform::condition::Condition;
+use crate::platform::map::nokia::ROUTER;
 use crate::platform::reading::{Address, Ethernet, IpCounters, Neighbours};
-use crate::store::{StateBatch, StateWriter};
+use crate::schema::Schema;
+use crate::store::{Commit, Named, StateBatch, StateWriter, Tree};
 use crate::time::{Clock, Timestamp};
+use crate::value::Text;
 
 /// Events that go into one commit at most, so that a storm of them still reaches subscribers bit by bit.
 const EVENTS_PER_COMMIT_MAX: usize = 512;
@@ -51,6 +54,10 @@ pub(super) struct Watch {
     /// Woken when the state of a link changed.
     pub(super) changed: Arc<Notify>,
     pub(super) slow: watch::Receiver<Slow>,
+    /// Router interfaces are configured by names of their own.
+    pub(super) commits: watch::Receiver<Arc<Commit>>,
+    /// Which configuration was looked at.
+    pub(super) configurations: Option<u64>,
 }
 
 /// The sockets, opened and lost together.
@@ -70,6 +77,7 @@ impl Watch {
     pub(super) async fn start(mut self) -> Result<impl Future<Output = ()> + Send, NetlinkError> {
         let mut sockets = Sockets::open()?;
         self.resync(&mut sockets.requests).await?;
+        self.bind();
         Ok(async move { self.run(sockets).await })
     }
 
@@ -98,6 +106,10 @@ impl Watch {
                     None => return NetlinkError::Closed,
                 },
                 _ = tick.tick() => self.count(&mut sockets.requests).await,
+                Ok(()) = self.commits.changed() => {
+                    self.bind();
+                    Ok(())
+                }
                 Ok(()) = self.slow.changed() => {
                     self.merge();
                     Ok(())
@@ -169,6 +181,17 @@ impl Watch {
         Ok(())
     }
 
+    /// Looks at the configuration when it is another one.
+    fn bind(&mut self) {
+        let commit = self.commits.borrow_and_update().clone();
+        if self.configurations.replace(commit.configurations) == Some(commit.configurations) {
+            return;
+        }
+        let mut batch = StateBatch::new();
+        self.kernel.bind(interfaces(self.writer.schema(), &commit.tree), &mut batch);
+        self.commit(&batch, self.clock.now());
+    }
+
     fn merge(&mut self) {
         let slow = self.slow.borrow_and_update().clone();
         let mut batch = StateBatch::new();
@@ -185,6 +208,20 @@ impl Watch {
             tracing::error!(%error, "state of links not published");
         }
     }
+}
+
+/// Router interfaces by the port they are configured on, as far as they take all frames of it.
+fn interfaces(schema: &Schema, tree: &Tree) -> BTreeMap<Text, Text> {
+    let mut found = BTreeMap::new();
+    let Some(router) = Named::new(schema, tree, "configure").entry("router", ROUTER) else { return found };
+    for (name, interface) in router.entries("interface") {
+        if let Some(port) = interface.text("port")
+            && let (port, "" | "0") = port.split_once(':').unwrap_or((port, ""))
+        {
+            found.entry(port.into()).or_insert_with(|| name.into());
+        }
+    }
+    found
 }
 
 async fn links(requests: &mut Requests) -> Result<LinkList, NetlinkError> {

@@ -201,6 +201,7 @@ fn down_reason(seen: &Seen, family: fn(&Address) -> bool) -> Option<&'static str
     }
 }
 
-fn primary(seen: &Seen) -> Option<&Address> {
+/// The address that is a leaf of its interface; all other IPv4 addresses are secondary ones, in whatever network.
+pub(crate) fn primary(seen: &Seen) -> Option<&Address> {
     seen.addresses.iter().find(|address| address.is_ipv4() && !address.secondary)
 }

@@ -308,6 +308,7 @@ impl Sim {
         let seen = Seen {
             link: link(index, name.clone(), true),
             port_id: None,
+            interface: None,
             ethernet: Ethernet::default(),
             addresses: Vec::new(),
             neighbours: None,

@@ -53,6 +53,8 @@ pub(super) struct FoundAddress {
     pub(super) broadcast: Option<Ipv4Addr>,
     /// Whether the kernel takes it away with the first address of its network.
     pub(super) secondary: bool,
+    /// Whether another station was found to have it.
+    pub(super) duplicate: bool,
     /// What the kernel said of it, so that it can be put back.
     pub(super) message: AddressMessage,
 }
@@ -99,6 +101,16 @@ impl Found {
             }
         }
         Ok(Self { links, addresses, routes })
+    }
+
+    /// Whether links or addresses are others than in `before`, so that something else may be possible now. Messages are not
+    /// compared: lifetimes in them run.
+    pub(super) fn differs(&self, before: &Self) -> bool {
+        let facts = |address: &FoundAddress| {
+            let FoundAddress { index, ip, prefix_length, broadcast, secondary, duplicate, .. } = address;
+            (*index, *ip, *prefix_length, *broadcast, *secondary, *duplicate)
+        };
+        self.links != before.links || !self.addresses.iter().map(facts).eq(before.addresses.iter().map(facts))
     }
 
     /// The link with this index.
@@ -148,8 +160,15 @@ fn address(reply: AddressMessage) -> Option<FoundAddress> {
         AddressAttribute::Broadcast(address) => Some(*address),
         _ => None,
     });
-    let (ip, prefix_length, secondary) = (address.ip, address.prefix_length, address.secondary);
-    Some(FoundAddress { index, ip, prefix_length, broadcast, secondary, message: reply })
+    Some(FoundAddress {
+        index,
+        ip: address.ip,
+        prefix_length: address.prefix_length,
+        broadcast,
+        secondary: address.secondary,
+        duplicate: address.duplicate,
+        message: reply,
+    })
 }
 
 /// A route, when it is one of ours in the main table.

@@ -8,6 +8,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use crate::value::Text;
 
+/// The link that the machine talks to itself over, and that loopback interfaces stand on. Others use it too, so it is never
+/// switched.
+pub(super) const LOOPBACK: &str = "lo";
+
 /// Something asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Wish<T> {
@@ -139,8 +143,15 @@ impl Wanted {
         self.refused.entry(path.into()).or_insert_with(|| reason.into());
     }
 
+    fn refuse_loopback(&mut self, path: Text) {
+        self.refuse(path, format!("'{LOOPBACK}' belongs to the whole machine and is not switched"));
+    }
+
     /// A link is up when something says so and nothing says otherwise.
     pub(super) fn want_up(&mut self, link: &Text, wish: Wish<bool>) {
+        if &**link == LOOPBACK {
+            return self.refuse_loopback(wish.path);
+        }
         let up = &mut self.links.entry(link.clone()).or_default().up;
         if up.as_ref().is_none_or(|before| before.value && !wish.value) {
             *up = Some(wish);
@@ -149,6 +160,9 @@ impl Wanted {
 
     /// The smallest MTU asked for holds.
     pub(super) fn want_mtu(&mut self, link: &Text, wish: Wish<u32>) {
+        if &**link == LOOPBACK {
+            return self.refuse_loopback(wish.path);
+        }
         let mtu = &mut self.links.entry(link.clone()).or_default().mtu;
         if mtu.as_ref().is_none_or(|before| wish.value < before.value) {
             *mtu = Some(wish);

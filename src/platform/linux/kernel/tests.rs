@@ -109,3 +109,38 @@ fn what_is_known_of_a_link_before_it_is_seen_is_kept() {
     driver.replace(&[(7, "late")]);
     assert_eq!(driver.bench.value("/state/port[port-id=1/1/1]/ethernet/oper-speed"), "1000");
 }
+
+#[test]
+fn router_interfaces_have_the_names_that_were_configured() {
+    let mut driver = Driver::new();
+    driver.replace(&[(2, "eth1"), (3, "eth2")]);
+    let bind = |driver: &mut Driver, pairs: &[(&str, &str)]| {
+        let mut batch = StateBatch::new();
+        let interfaces = pairs.iter().map(|(port, name)| ((*port).into(), (*name).into())).collect();
+        driver.kernel.bind(interfaces, &mut batch);
+        driver.bench.writer.commit(&batch, NOW).unwrap();
+    };
+    let shown = |driver: &Driver| {
+        ["core", "edge", "eth1", "eth2"].map(|name| {
+            driver.bench.value(&format!("/state/router[router-name=Base]/interface[interface-name={name}]/if-index"))
+        })
+    };
+    bind(&mut driver, &[("1/1/1", "core")]);
+    assert_eq!(shown(&driver), ["2", "", "", "3"]);
+    assert_eq!(driver.octets("eth1"), "2000");
+    // The names change places in one commit.
+    bind(&mut driver, &[("1/1/1", "edge"), ("1/1/2", "core")]);
+    assert_eq!(shown(&driver), ["3", "2", "", ""]);
+    bind(&mut driver, &[("1/1/1", "core"), ("1/1/2", "edge")]);
+    assert_eq!(shown(&driver), ["2", "3", "", ""]);
+    // The name of another link is taken.
+    bind(&mut driver, &[("1/1/1", "eth2")]);
+    assert_eq!(shown(&driver), ["", "", "2", "3"]);
+    // Until that link is gone.
+    driver.apply(RouteNetlinkMessage::DelLink(message(3, "eth2", State::Down)));
+    bind(&mut driver, &[]);
+    bind(&mut driver, &[("1/1/1", "eth2")]);
+    assert_eq!(shown(&driver), ["", "", "", "2"]);
+    driver.replace(&[(2, "eth1"), (4, "eth2")]);
+    assert_eq!(shown(&driver), ["", "", "2", "4"]);
+}

@@ -45,6 +45,11 @@ impl Plan {
                     && (!ours(address) || wish.value.broadcast == address.broadcast)
             })
         };
+        for address in present.iter().filter(|address| address.duplicate && fits(address)) {
+            if let Some(wish) = asked.get(&address.ip) {
+                self.refuse(&wish.path, "another station on the link has this address".to_owned());
+            }
+        }
         let misplaced = misplaced(asked, present, &ours, &fits);
         for address in present.iter().filter(|address| ours(address)) {
             if !fits(address) || misplaced.contains(&address.ip) {

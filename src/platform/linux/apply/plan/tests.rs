@@ -20,7 +20,7 @@ fn machine() -> Found {
 
 fn address(index: u32, ip: &str, prefix_length: u8, secondary: bool) -> FoundAddress {
     let (ip, broadcast, message) = (ip.parse().unwrap(), None, AddressMessage::default());
-    FoundAddress { index, ip, prefix_length, broadcast, secondary, message }
+    FoundAddress { index, ip, prefix_length, broadcast, secondary, duplicate: false, message }
 }
 
 fn wanted_address(prefix_length: u8, primary: bool) -> WantedAddress {
@@ -150,6 +150,15 @@ fn the_host_part_comes_from_the_mac_address() {
     want(&mut wanted, "2001:db8::", WantedAddress { eui_64: true, ..wanted_address(64, false) });
     let made = plan(&wanted, &machine(), "", &Record::default(), ALL);
     assert_eq!(steps(&made), ["add address 2001:db8::ff:fe00:1/64 to link 2"]);
+}
+
+#[test]
+fn a_duplicate_is_a_failure() {
+    let (mut found, mut wanted) = (machine(), Wanted::default());
+    want(&mut wanted, "2001:db8::1", wanted_address(64, false));
+    found.addresses = vec![FoundAddress { duplicate: true, ..address(2, "2001:db8::1", 64, false) }];
+    let made = plan(&wanted, &found, "", &Record::default(), ALL);
+    assert!(made.tasks.is_empty() && made.refused["/2001:db8::1"].contains("another station"));
 }
 
 fn key(priority: u32) -> RouteKey {

@@ -4,13 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::Reader;
 use crate::platform::linux::apply::Applier;
-use crate::platform::linux::apply::wanted::{WantedAddress, Wish};
+use crate::platform::linux::apply::wanted::{LOOPBACK, WantedAddress, Wish};
 use crate::platform::map::nokia::ROUTER;
 use crate::store::Named;
 use crate::value::{Text, Value};
-
-/// The link that loopback interfaces stand on.
-const LOOPBACK: &str = "lo";
 
 /// The interface that a router has without being given a port.
 const SYSTEM: &str = "system";
@@ -89,7 +86,7 @@ impl<'a> Reader<'a> {
             Err(reason) => return self.wanted.refuse(interface.path(), reason),
         };
         if &*link == LOOPBACK {
-            // Others use it too: it is never switched. An interface that is off just does not have its addresses.
+            // An interface that is off just does not have its addresses.
             if interface.text("admin-state") == Some("disable") {
                 return;
             }

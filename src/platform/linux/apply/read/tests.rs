@@ -137,6 +137,31 @@ fn interfaces_stand_on_links() {
 }
 
 #[test]
+fn the_loopback_is_not_switched() {
+    let lo = "/interfaces/interface[name=lo]/config";
+    let asked = wanted(&[
+        (&format!("{lo}/name"), "lo"),
+        (&format!("{lo}/type"), "iana-if-type:softwareLoopback"),
+        (&format!("{lo}/enabled"), "false"),
+        (&format!("{lo}/mtu"), "1500"),
+    ]);
+    assert!(asked.links.is_empty());
+    assert_eq!(asked.refused.len(), 2);
+    // A loopback interface that is off has no addresses, and that is all.
+    let loop0 = base("interface[interface-name=loop0]");
+    let mut leaves = vec![
+        (format!("{loop0}/loopback"), ""),
+        (format!("{loop0}/ipv4/primary/address"), "192.0.2.1"),
+        (format!("{loop0}/ipv4/primary/prefix-length"), "32"),
+    ];
+    let read =
+        |leaves: &[(String, &str)]| wanted(&leaves.iter().map(|(path, value)| (&**path, *value)).collect::<Vec<_>>());
+    assert_eq!(read(&leaves).addresses.len(), 1);
+    leaves.push((format!("{loop0}/admin-state"), "disable"));
+    assert_eq!(read(&leaves), Wanted::default());
+}
+
+#[test]
 fn addresses_with_their_particulars() {
     let interface = base("interface[interface-name=eth1]");
     let asked = wanted(&[

@@ -8,6 +8,7 @@ mod ntp;
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -148,8 +149,13 @@ fn put(file: &Path, content: Option<&str>) -> io::Result<()> {
             result => result,
         };
     };
-    if let Some(directory) = file.parent() {
+    // Others read these files, whatever the mask of this process.
+    let readable = |place: &Path, mode| fs::set_permissions(place, fs::Permissions::from_mode(mode));
+    if let Some(directory) = file.parent()
+        && !directory.exists()
+    {
         fs::create_dir_all(directory)?;
+        readable(directory, 0o755)?;
     }
     let mut new = file.as_os_str().to_owned();
     new.push(".ganymede-new");
@@ -157,6 +163,7 @@ fn put(file: &Path, content: Option<&str>) -> io::Result<()> {
     let replaced = fs::File::create(&new).and_then(|mut made| {
         made.write_all(content.as_bytes())?;
         made.sync_all()?;
+        readable(&new, 0o644)?;
         fs::rename(&new, file)
     });
     replaced.or_else(|_| {
