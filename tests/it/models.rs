@@ -113,7 +113,7 @@ fn the_tree_tells_who_feeds_a_leaf() {
     assert!(port.lines().any(|line| line.contains("chip-number?") && !line.contains("<-")), "{port}");
     let fed = tree("/state/port", None, true);
     assert!(fed.lines().filter(|line| line.contains('?')).all(|line| line.contains("<-")), "{fed}");
-    let top = tree("/configure", Some(1), false);
+    let top = tree("/configure", Some(2), false);
     assert!(top.lines().count() < 20 && top.contains("+--rw system"), "{top}");
     assert!(cli::tree(&schema, &producers, Some("/configure/bogus"), None, false).is_err());
 }
