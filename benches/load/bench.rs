@@ -34,7 +34,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// Under six minutes.
+    /// Under nine minutes.
     pub(crate) const DEFAULT: Self = Self {
         repeats: 3,
         window: Duration::from_millis(1500),
@@ -46,7 +46,7 @@ impl Budget {
         memory_entries: w1::ENTRIES,
     };
 
-    /// Under a minute and a half: for a look, not for a record.
+    /// Under three minutes: for a look, not for a record.
     pub(crate) const QUICK: Self = Self {
         repeats: 1,
         window: Duration::from_millis(500),

@@ -45,7 +45,7 @@ type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Under a minute and a half, one repetition of everything: for a look, not for a record.
+    /// Under three minutes, one repetition of everything: for a look, not for a record.
     #[arg(long)]
     quick: bool,
     /// With lists of 1,000,000 leaves and five repetitions.
