@@ -1,8 +1,10 @@
-//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, and the subscriptions that run.
+//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, its certificates, and the
+//! subscriptions that run.
 //!
 //! Invariant: state is at most one [`REFRESH`] old. It is read from counters that others keep anyway, and written only
 //! where it changed, so a daemon that nobody talks to makes no commit, and an RPC does not wait for this.
 
+mod certificates;
 mod grpc;
 mod listing;
 mod subscriptions;
@@ -11,6 +13,7 @@ mod users;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 pub use grpc::Server;
@@ -18,6 +21,7 @@ pub use grpc::Server;
 use crate::aaa::LoginRecords;
 use crate::admission::Sessions;
 use crate::feed::Registry;
+use crate::pki::{Findings, Tally};
 use crate::platform::map::Gaps;
 use crate::store::{StateBatch, StateWriter, Store, Tree};
 use crate::time::Clock;
@@ -34,6 +38,7 @@ pub struct Monitor {
     store: Arc<Store>,
     clock: Clock,
     grpc: grpc::Grpc,
+    certificates: certificates::Certificates,
     subscriptions: subscriptions::Subscriptions,
     users: users::Users,
 }
@@ -50,6 +55,10 @@ pub struct Parts {
     pub logins: LoginRecords,
     /// How the server is, by the configuration in effect.
     pub server: Box<dyn Fn(&Tree) -> Server + Send + Sync>,
+    /// What TLS profiles come to.
+    pub findings: watch::Receiver<Arc<Findings>>,
+    /// Certificates of peers that were judged.
+    pub checks: Tally,
     /// The clock.
     pub clock: Clock,
 }
@@ -57,14 +66,15 @@ pub struct Parts {
 impl Monitor {
     /// Looks up the places of everything; nothing is written yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, sessions, subscriptions, logins, server, clock } = parts;
+        let Parts { store, sessions, subscriptions, logins, server, findings, checks, clock } = parts;
         let schema = store.schema();
         let mut gaps = Gaps::default();
         let grpc = grpc::Grpc::new(schema.clone(), sessions, server, &mut gaps);
         let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
+        let certificates = certificates::Certificates::new(schema.clone(), findings, checks, &mut gaps);
         let users = users::Users::new(schema.clone(), logins, &mut gaps);
         gaps.report("monitor");
-        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, subscriptions, users }
+        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, certificates, subscriptions, users }
     }
 
     /// Writes what has changed since the last time.
@@ -73,6 +83,7 @@ impl Monitor {
         let newest = self.store.newest();
         self.grpc.write(&newest.tree, &mut batch);
         self.users.write(&newest.tree, Instant::now().into_std(), &mut batch);
+        self.certificates.write(&mut batch);
         self.subscriptions.write(&mut batch);
         self.commit(batch);
         while let Some(batch) = self.subscriptions.write_paths(BATCH_PLACES) {
