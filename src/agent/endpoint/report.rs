@@ -3,6 +3,7 @@
 //! Invariant: the leaves say what is, and change in one commit with each other. The connections and RPCs below the same
 //! container are written elsewhere.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -97,6 +98,13 @@ impl Report {
             tracing::error!("{error}");
         }
     }
+}
+
+/// The leaves that are written, as far as the loaded models have them.
+pub(super) fn leaves(schema: &Schema) -> BTreeSet<NodeId> {
+    let Some(grpc) = place(schema).and_then(|at| at.node()) else { return BTreeSet::new() };
+    let names = leaves_of(&Condition::Down(Down::Admin)).map(|(name, _)| name);
+    names.into_iter().filter_map(|name| schema.child(Some(grpc), None, name)).collect()
 }
 
 fn leaves_of(condition: &Condition) -> [(&'static str, Option<Value>); 5] {
