@@ -48,12 +48,13 @@ pub struct Settings {
     pub level: Level,
 }
 
-/// Starts the operational log on standard error. Libraries below this program speak from `warn` up. The first call of a
+/// Starts the operational log on standard error. Libraries below this program speak from `warn` up, but HTTP/2 and TLS
+/// from `error`: what they warn of is what strangers send them, as often as they send it. The first call of a
 /// process counts; tests may come here more than once.
 pub fn start(settings: Settings) {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) if !directives.is_empty() => EnvFilter::new(directives),
-        _ => EnvFilter::new(format!("warn,ganymede={}", settings.level)),
+        _ => EnvFilter::new(format!("warn,h2=error,rustls=error,ganymede={}", settings.level)),
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let _ = match settings.format {

@@ -3,6 +3,7 @@
 //! It runs on one thread. It knows nothing of the server but gNMI, so the same client measures the daemon, the bare
 //! tonic references and any other gNMI target.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -27,24 +28,41 @@ pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);
 pub(crate) struct Target {
     endpoint: Endpoint,
     login: Option<(MetadataValue<Ascii>, MetadataValue<Ascii>)>,
+    /// Address, authority and name of a TLS target.
+    tls: Option<(String, Vec<u8>, String)>,
 }
 
 impl Target {
     /// A plaintext target, `host:port`.
     pub(crate) fn plain(address: &str) -> Result<Self> {
-        Ok(Self { endpoint: Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true), login: None })
+        Ok(Self {
+            endpoint: Endpoint::from_shared(format!("http://{address}"))?.tcp_nodelay(true),
+            login: None,
+            tls: None,
+        })
     }
 
     /// A TLS target whose certificate chains to `ca` (PEM) and carries `name`.
     pub(crate) fn tls(address: &str, ca: Vec<u8>, name: &str) -> Result<Self> {
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(ca)).domain_name(name);
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&ca)).domain_name(name);
         let endpoint = Endpoint::from_shared(format!("https://{address}"))?.tcp_nodelay(true).tls_config(tls)?;
-        Ok(Self { endpoint, login: None })
+        Ok(Self { endpoint, login: None, tls: Some((address.to_owned(), ca, name.to_owned())) })
     }
 
     /// With `username` and `password` in the metadata of each RPC.
     pub(crate) fn login(self, username: &str, password: &str) -> Result<Self> {
         Ok(Self { login: Some((username.parse()?, password.parse()?)), ..self })
+    }
+
+    /// The same without a memory of earlier TLS sessions.
+    pub(crate) fn fresh(&self) -> Result<Self> {
+        let Some((address, ca, name)) = self.tls.clone() else { return Ok(self.clone()) };
+        Ok(Self { login: self.login.clone(), ..Self::tls(&address, ca, &name)? })
+    }
+
+    /// With connections from this address.
+    pub(crate) fn from(self, address: Ipv4Addr) -> Self {
+        Self { endpoint: self.endpoint.local_address(Some(address.into())), ..self }
     }
 
     /// With HTTP/2 windows of these sizes: what a server may send before the client has read.
@@ -74,6 +92,11 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// The same connection with other credentials.
+    pub(crate) fn login(self, username: &str, password: &str) -> Result<Self> {
+        Ok(Self { target: self.target.login(username, password)?, ..self })
+    }
+
     /// Calls Capabilities; the encoded reply.
     pub(crate) async fn capabilities(&mut self) -> Result<Bytes> {
         self.unary("/gnmi.gNMI/Capabilities", Bytes::new()).await

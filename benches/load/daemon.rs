@@ -5,6 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+use ganymede::pki::Identity;
+use ganymede::time::Clock;
 use tempfile::TempDir;
 
 use crate::Result;
@@ -45,14 +48,63 @@ impl Home {
         Ok(Self(TempDir::with_prefix_in("load-", scratch())?))
     }
 
+    /// PEM file of the authority that signed the certificate of a daemon with TLS.
+    pub(crate) fn ca(&self) -> PathBuf {
+        self.0.path().join("data/tls/ca.pem")
+    }
+
     /// Starts a daemon on it.
     pub(crate) fn start(&self, sim: Sim, cores: Cores) -> Result<Server> {
+        self.start_with(Door::default(), sim, cores)
+    }
+
+    /// The same behind another door.
+    pub(crate) fn start_with(&self, door: Door, sim: Sim, cores: Cores) -> Result<Server> {
         let address = free_address()?;
+        let data = self.0.path().join("data");
+        let target = if door.tls {
+            // As the daemon would make it at its first start.
+            Identity::self_signed(&data.join("tls"), &[], Clock::System.now())?;
+            Target::tls(&address.to_string(), fs::read(self.ca())?, "localhost")?
+        } else {
+            Target::plain(&address.to_string())?
+        };
+        let target = target.login("admin", "admin")?;
         let config = self.0.path().join("ganymede.toml");
-        fs::write(&config, configuration(&self.0.path().join("data"), address.port(), sim)?)?;
-        let target = Target::plain(&address.to_string())?.login("admin", "admin")?;
+        fs::write(&config, configuration(&data, address.port(), sim, door)?)?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_ganymede"));
         Server::start(command.arg("run").arg("--config").arg(config), target, cores)
+    }
+}
+
+/// How connections are taken in.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Door {
+    /// With TLS, by a certificate of the daemon's own authority.
+    pub(crate) tls: bool,
+    /// As many connections as come, and a password whose check costs next to nothing.
+    pub(crate) eager: bool,
+}
+
+impl Door {
+    fn tables(self) -> String {
+        let mut tables = String::new();
+        if self.tls {
+            tables += "[tls]\nself-signed = true\n";
+        }
+        if self.eager {
+            tables += "[limits]\nconnection-rate = 1000000\n";
+        }
+        tables
+    }
+
+    /// The password of `admin`, or its hash.
+    fn password(self) -> Result<String> {
+        if !self.eager {
+            return Ok("admin".to_owned());
+        }
+        let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None)?);
+        Ok(cheap.hash_password(b"admin").map_err(|error| error.to_string())?.to_string())
     }
 }
 
@@ -103,9 +155,10 @@ fn entries_json(numbers: std::ops::Range<usize>) -> Result<String> {
     Ok(json)
 }
 
-fn configuration(data_dir: &Path, port: u16, sim: Sim) -> Result<String> {
+fn configuration(data_dir: &Path, port: u16, sim: Sim, door: Door) -> Result<String> {
     let data_dir = data_dir.to_str().ok_or("the target directory's name is not UTF-8")?;
     let Sim { ports, tick_ms, event_rate } = sim;
+    let (tables, password) = (door.tables(), door.password()?);
     Ok(format!(
         r#"
 data-dir = {data_dir:?}
@@ -128,6 +181,7 @@ ports = {ports}
 tick-ms = {tick_ms}
 event-rate = {event_rate}
 
+{tables}
 [configure.system]
 name = "bench"
 
@@ -137,7 +191,7 @@ allow-unsecure-connection = true
 
 [[configure.system.security.user-params.local-user.user]]
 user-name = "admin"
-password = "admin"
+password = "{password}"
 access.grpc = true
 console.member = ["administrative"]
 

@@ -19,11 +19,14 @@ mod report;
 mod request;
 mod standalone;
 mod stats;
+mod storm;
 mod w1;
 mod w2;
 mod w3;
 mod w4;
 mod w5;
+mod w6;
+mod w7;
 mod w8;
 mod w9;
 mod wire;
@@ -42,14 +45,14 @@ type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Under a minute and a half, one repetition of everything: for a look, not for a record.
+    /// Under three minutes, one repetition of everything: for a look, not for a record.
     #[arg(long)]
     quick: bool,
     /// With lists of 1,000,000 leaves and five repetitions.
     #[arg(long, conflicts_with = "quick")]
     long: bool,
     /// Only these workloads.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "w9,w4,w1,w3,w2,w5,w8,g11")]
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "w9,w4,w1,w3,w2,w5,w8,g11,w7,w6")]
     only: Vec<Workload>,
     /// What cargo adds to the arguments of every benchmark.
     #[arg(long, hide = true, global = true)]
@@ -63,6 +66,9 @@ enum Command {
     /// Serves as a bare tonic reference.
     #[command(hide = true)]
     Reference(reference::Settings),
+    /// Throws a storm at a server.
+    #[command(hide = true)]
+    Storm(storm::Settings),
     /// Prints what a leaf takes in a plain map.
     #[command(hide = true)]
     Map { leaves: usize },
@@ -85,6 +91,7 @@ fn run(cli: Cli) -> Result<()> {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(reference::serve(settings))
         }
+        Some(Command::Storm(settings)) => one_thread()?.block_on(storm::run(settings)),
         Some(Command::Client(settings)) => one_thread()?.block_on(standalone::run(settings)),
         Some(Command::Map { leaves }) => floor::print_map_bytes(leaves),
         None => {

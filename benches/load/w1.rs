@@ -22,7 +22,7 @@ pub(crate) const OBJECT_STATED: f64 = 0.60;
 pub(crate) const ENTRIES: usize = 10_000;
 
 /// Least number of leaves of one subscription; a server may send the keys of the entries as well.
-const LEAVES: u64 = (ENTRIES * LEAVES_PER_ENTRY) as u64;
+pub(crate) const LEAVES: u64 = (ENTRIES * LEAVES_PER_ENTRY) as u64;
 
 /// What one way of asking costs the server.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) struct Cost {
     /// Microseconds of server CPU for a leaf, one value for each repetition.
     pub(crate) cpu: Samples,
     /// Thousand leaves a second.
-    rate: Samples,
+    pub(crate) rate: Samples,
     /// Leaves of one subscription.
     leaves: u64,
     leaves_per_message: f64,
@@ -95,7 +95,7 @@ async fn reference_cost(bench: &Bench, making: Making, bundled: bool) -> Result<
 
 /// How the leaves of one subscription are known.
 #[derive(Clone, Copy, Debug)]
-enum Leaves {
+pub(crate) enum Leaves {
     /// Each is an update; at least so many.
     AtLeast(u64),
     /// An update of BYTES holds many: as many as another encoding brought.
@@ -106,7 +106,13 @@ enum Leaves {
 const PACKED_BYTES: u64 = 8;
 
 /// Asks again and again, and divides the CPU time of each repetition by the leaves of it.
-async fn cost(bench: &Bench, server: &Server, request: &Bytes, streams: usize, leaves: Leaves) -> Result<Cost> {
+pub(crate) async fn cost(
+    bench: &Bench,
+    server: &Server,
+    request: &Bytes,
+    streams: usize,
+    leaves: Leaves,
+) -> Result<Cost> {
     let sessions = connect_all(server.target(), streams).await?;
     let first = subscribe_all(&sessions, request, streams, Ends::ByServer).await?;
     let each = match leaves {
@@ -137,12 +143,12 @@ async fn cost(bench: &Bench, server: &Server, request: &Bytes, streams: usize, l
     })
 }
 
-fn table() -> Table {
+pub(crate) fn table() -> Table {
     Table::new(&["", "streams", "leaves", "us CPU a leaf", "thousand leaves/s", "leaves a message", "bytes a message"])
 }
 
 impl Cost {
-    fn print_to(&self, table: &mut Table, what: &str, streams: usize) {
+    pub(crate) fn print_to(&self, table: &mut Table, what: &str, streams: usize) {
         let message = (Figure(self.leaves_per_message), Figure(self.bytes_per_message));
         table.row(&[&what, &streams, &self.leaves, &self.cpu, &self.rate, &message.0, &message.1]);
     }

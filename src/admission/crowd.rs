@@ -211,6 +211,11 @@ impl Handle {
         self.0.seated.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it has.
+    pub(super) fn is_seated(&self) -> bool {
+        self.0.seated.load(Ordering::Relaxed)
+    }
+
     /// Nor does it while a login is being checked.
     pub(super) fn checking(&self) -> Checking<'_> {
         self.0.checks.fetch_add(1, Ordering::Relaxed);

@@ -254,6 +254,11 @@ impl Session {
         self.peer
     }
 
+    /// Whether it is served; otherwise it gets refusals only.
+    pub fn is_seated(&self) -> bool {
+        self.connection.is_seated()
+    }
+
     /// Whether it runs over TLS.
     pub fn is_encrypted(&self) -> bool {
         self.protection != Protection::None

@@ -128,7 +128,8 @@ impl AsyncRead for Connection {
         let before = buf.filled().len();
         let read = self.wire().poll_read(cx, buf);
         let bytes = buf.filled().len() - before;
-        self.turn.took(bytes);
+        let stranger = !self.open.session().is_seated();
+        self.turn.took(bytes, stranger);
         self.open.session().add_traffic(bytes, 0);
         read
     }

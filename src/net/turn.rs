@@ -1,7 +1,8 @@
 //! Turns: those who send much let others have theirs.
 //!
 //! Invariant: between two looks at what else is ready, the runtime does a bounded piece of work for one connection:
-//! [`BYTES`] of input, or one step of one TLS handshake for each of the turns there are. Giving a turn away costs a
+//! [`BYTES`] of input or, from strangers, [`STRANGER_BYTES`]; or one step of one TLS handshake for each of the turns
+//! there are. Giving a turn away costs a
 //! microsecond, and nothing while nobody waits. Who gets what is not decided here.
 
 use std::future::Future;
@@ -13,6 +14,8 @@ use tokio_util::sync::PollSemaphore;
 
 /// Input that is worked on in one go: some thousands of the smallest frames.
 const BYTES: usize = 64 * 1024;
+/// The same of a client that holds no session. There are more of them, and what they have to say is short.
+const STRANGER_BYTES: usize = 4 * 1024;
 
 /// Where a connection is in its turn.
 #[derive(Default)]
@@ -34,8 +37,8 @@ impl Turn {
     }
 
     /// So much of it has been taken.
-    pub(super) fn took(&mut self, bytes: usize) {
-        self.taken += bytes;
+    pub(super) fn took(&mut self, bytes: usize, stranger: bool) {
+        self.taken += if stranger { bytes * (BYTES / STRANGER_BYTES) } else { bytes };
     }
 }
 
@@ -87,9 +90,9 @@ mod tests {
     #[tokio::test]
     async fn a_turn_ends_after_so_many_bytes() {
         let mut turn = Turn::default();
-        turn.took(BYTES - 1);
+        turn.took(BYTES - 16, false);
         assert!(std::future::poll_fn(|cx| Poll::Ready(turn.poll(cx).is_ready())).await);
-        turn.took(1);
+        turn.took(1, true);
         assert!(!std::future::poll_fn(|cx| Poll::Ready(turn.poll(cx).is_ready())).await);
         std::future::poll_fn(|cx| turn.poll(cx)).await;
         assert_eq!(turn.taken, 0);
