@@ -154,13 +154,16 @@ impl Parts {
                     Outcome::LockedOut => (Refusal::Rejected, ", the user is locked out"),
                 };
                 line.reason = format!("{refusal}{note}");
+                if outcome == Outcome::LocksOut {
+                    line.verdict = Some(Verdict::LocksOut);
+                }
                 self.log.write(line);
                 return Err(refusal);
             }
         };
         line.verdict = Some(Verdict::Authorized);
         self.log.write(line);
-        session.accepted(&credentials.user);
+        session.accepted(&credentials.user, self.clock.now());
         *accepted = Some(Accepted { fingerprint, rights: rights.clone(), configurations: newest.configurations });
         // Taken under the lock of the login, so that it is cancelled by the next user whoever runs first.
         Ok(Login { rights, user_changed: session.user_changed() })

@@ -43,6 +43,8 @@ pub enum Verdict {
     Authorized,
     /// It was not.
     Unauthorized,
+    /// It was not, and neither will the next ones be: the user is locked out from now on.
+    LocksOut,
 }
 
 /// What a line says.
@@ -73,6 +75,8 @@ pub struct Event {
 struct Line<'a> {
     time: String,
     event: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
     user: &'a str,
     client: String,
     port: u16,
@@ -88,11 +92,25 @@ struct Line<'a> {
 }
 
 impl Event {
+    /// What the router that is imitated calls the event; empty where it has none (AUTH-037, AUTH-039).
+    fn name(&self) -> &'static str {
+        match (self.kind, self.verdict) {
+            ("session-open", _) => "grpc_user_login",
+            ("session-close", _) => "grpc_user_logout",
+            ("authentication", Some(Verdict::Unauthorized)) => "grpc_user_login_failed",
+            ("authentication", Some(Verdict::LocksOut)) => "grpc_user_login_max_attempts",
+            ("rpc", Some(Verdict::Authorized)) => "grpc_auth",
+            ("rpc", Some(Verdict::Unauthorized | Verdict::LocksOut)) => "grpc_unauth",
+            _ => "",
+        }
+    }
+
     /// The line, without its end.
     fn line(&self) -> String {
         let line = Line {
             time: self.time.to_string(),
             event: self.kind,
+            name: self.name(),
             user: &self.user,
             client: self.client.ip().to_canonical().to_string(),
             port: self.client.port(),
@@ -101,7 +119,7 @@ impl Event {
             paths: &self.paths,
             verdict: match self.verdict {
                 Some(Verdict::Authorized) => "authorized",
-                Some(Verdict::Unauthorized) => "unauthorized",
+                Some(Verdict::Unauthorized | Verdict::LocksOut) => "unauthorized",
                 None => "",
             },
             reason: &self.reason,
@@ -217,11 +235,11 @@ mod tests {
         drop(log);
         let text = std::fs::read_to_string(path).unwrap();
         assert!(
-            text.starts_with(r#"{"time":"1970-01-01T00:00:00.0Z","event":"rpc","user":"eve\n","client":"192.0.2.1""#)
+            text.starts_with(r#"{"time":"1970-01-01T00:00:00.0Z","event":"rpc","name":"grpc_unauth","user":"eve\n","#)
         );
         let line: serde_json::Value = serde_json::from_str(text.strip_suffix('\n').unwrap()).unwrap();
         let expected = json!({
-            "time": "1970-01-01T00:00:00.0Z", "event": "rpc", "user": "eve\n", "client": "192.0.2.1", "port": 40000,
+            "time": "1970-01-01T00:00:00.0Z", "event": "rpc", "name": "grpc_unauth", "user": "eve\n", "client": "192.0.2.1", "port": 40000,
             "session": 7, "rpc": "/gnmi.gNMI/Get", "verdict": "unauthorized", "reason": "wrong \"password\"",
         });
         assert_eq!(line, expected);

@@ -5,6 +5,7 @@
 
 mod grpc;
 mod listing;
+mod sessions;
 mod subscriptions;
 
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct Monitor {
     store: Arc<Store>,
     clock: Clock,
     grpc: grpc::Grpc,
+    sessions: Arc<Sessions>,
+    users: sessions::Users,
     subscriptions: subscriptions::Subscriptions,
 }
 
@@ -55,16 +58,19 @@ impl Monitor {
         let Parts { store, sessions, subscriptions, server, clock } = parts;
         let schema = store.schema();
         let mut gaps = Gaps::default();
-        let grpc = grpc::Grpc::new(schema.clone(), sessions, server, &mut gaps);
+        let grpc = grpc::Grpc::new(schema.clone(), server, &mut gaps);
+        let users = sessions::Users::new(schema.clone(), &mut gaps);
         let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
         gaps.report("monitor");
-        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, subscriptions }
+        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, sessions, users, subscriptions }
     }
 
     /// Writes what has changed since the last time.
     pub async fn refresh(&mut self) {
         let mut batch = StateBatch::new();
-        self.grpc.write(&self.store.newest().tree, &mut batch);
+        let sessions = self.sessions.seated();
+        self.grpc.write(&self.store.newest().tree, &sessions, &mut batch);
+        self.users.write(&sessions, tokio::time::Instant::now(), &mut batch);
         self.subscriptions.write(&mut batch);
         self.commit(batch);
         while let Some(batch) = self.subscriptions.write_paths(BATCH_PLACES) {
