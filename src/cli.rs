@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::aaa::local::{self, HashError};
 use crate::codec::{PROTO_FILE_NAME, proto_file};
 use crate::config::{self, ConfigError};
-use crate::control::SubscriptionAction;
+use crate::control::{SessionAction, SubscriptionAction};
 use crate::schema::{LoadError, load};
 
 /// The gRPC management plane of a carrier router, for a Linux lab VM or whitebox.
@@ -43,6 +43,15 @@ pub enum Command {
         /// What to do instead of listing them
         #[command(subcommand)]
         action: Option<SubscriptionAction>,
+    },
+    /// List the sessions of a daemon that runs, or end one
+    Sessions {
+        /// The TOML file of the daemon
+        #[arg(long)]
+        config: PathBuf,
+        /// What to do instead of listing them
+        #[command(subcommand)]
+        action: Option<SessionAction>,
     },
     /// Write the .proto file of the loaded YANG, for clients of the encoding BYTES
     Proto {

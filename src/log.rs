@@ -3,6 +3,7 @@
 //! Invariant: no password is ever part of a line; the types that are written here have no place for one.
 
 mod security;
+mod throttle;
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -12,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime;
 
 pub use security::{Event, OpenError, SecurityLog, SecurityLogSettings, Verdict};
+pub use throttle::{INTERVAL, LeftOut, Throttle};
 
 /// How operational log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use clap::Parser;
 use ganymede::agent::{Agent, StartError};
 use ganymede::cli::{Arguments, Command, PasswdError, ProtoError, passwd, proto};
 use ganymede::config::{self, Config};
-use ganymede::control::{self, SubscriptionAction, print_answer};
+use ganymede::control::{self, Question, SessionAction, SubscriptionAction, print_answer};
 use ganymede::log;
 use ganymede::platform::on_change_paths;
 use ganymede::schema::{Sources, load};
@@ -40,19 +40,8 @@ fn main() -> ExitCode {
             Err(error @ PasswdError::Hash(_)) => failed(&error, SOFTWARE),
             Err(error) => failed(&error, USAGE),
         },
-        Command::Subscriptions { config, action } => match config::load(&config) {
-            Err(error) => failed(&error, CONFIGURATION),
-            Ok(settings) => match control::ask(&settings.data_dir, &SubscriptionAction::question(action)) {
-                Err(error) => failed(&error, UNAVAILABLE),
-                Ok(answer) => match print_answer(&answer) {
-                    Ok(text) => {
-                        print!("{text}");
-                        ExitCode::SUCCESS
-                    }
-                    Err(reason) => failed(&reason, USAGE),
-                },
-            },
-        },
+        Command::Subscriptions { config, action } => ask(&config, &SubscriptionAction::question(action)),
+        Command::Sessions { config, action } => ask(&config, &SessionAction::question(action)),
         Command::Proto { out, config } => match proto(&out, config.as_deref()) {
             Ok(file) => {
                 println!("{}", file.display());
@@ -76,6 +65,23 @@ fn main() -> ExitCode {
                 ExitCode::SUCCESS
             }
             Ok(settings) => run(settings, &config, check),
+        },
+    }
+}
+
+/// Asks the daemon that runs with this file.
+fn ask(config: &Path, question: &Question) -> ExitCode {
+    match config::load(config) {
+        Err(error) => failed(&error, CONFIGURATION),
+        Ok(settings) => match control::ask(&settings.data_dir, question) {
+            Err(error) => failed(&error, UNAVAILABLE),
+            Ok(answer) => match print_answer(&answer) {
+                Ok(text) => {
+                    print!("{text}");
+                    ExitCode::SUCCESS
+                }
+                Err(reason) => failed(&reason, USAGE),
+            },
         },
     }
 }

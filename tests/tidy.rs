@@ -25,7 +25,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pb", &["codec"]),
     ("codec", &["time", "value", "schema", "path", "store", "telemetry", "pb"]),
     ("feed", &["time", "value", "schema", "path", "store", "telemetry", "codec"]),
-    ("monitor", &["time", "value", "schema", "path", "store", "telemetry", "platform", "codec", "feed", "admission"]),
+    (
+        "monitor",
+        &["time", "value", "schema", "path", "store", "telemetry", "aaa", "platform", "codec", "feed", "admission"],
+    ),
     // Its tests open sessions, which write to the security log.
     ("net", &["time", "pki", "admission", "log"]),
     ("admission", &["time", "value", "schema", "path", "store", "aaa", "log"]),
@@ -95,7 +98,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "profile",
         ],
     ),
-    ("control", &["telemetry", "feed"]),
+    ("control", &["telemetry", "feed", "admission"]),
     ("signals", &["agent"]),
     ("cli", &["aaa", "codec", "config", "control", "schema"]),
 ];

@@ -5,7 +5,7 @@
 //! lock-out of zero minutes locks nobody. Only names that exist are kept, so strangers cannot fill the memory.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// `/configure/system/security/user-params/attempts`.
@@ -32,39 +32,101 @@ pub enum Outcome {
     LockedOut,
 }
 
-/// The failures that count, by user.
+/// The logins of the users there are, since the start of the process.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
-    failed: Mutex<HashMap<String, Vec<Instant>>>,
+    users: Mutex<HashMap<String, History>>,
+}
+
+/// The logins of one user.
+#[derive(Debug, Default)]
+struct History {
+    attempted: u32,
+    failed: u32,
+    /// The failures that count.
+    times: Vec<Instant>,
+}
+
+/// What there is to tell about the logins of a user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoginRecord {
+    /// Logins tried.
+    pub attempted: u32,
+    /// Those that failed, whatever the password was while the user was locked out.
+    pub failed: u32,
+    /// Failures that are left before the user is locked out; none where failures lock nobody out, or none counts.
+    pub left: Option<u32>,
+    /// Time until a user who is locked out may log in again.
+    pub locked: Option<Duration>,
 }
 
 impl Attempts {
     /// Takes note of a login of a user who exists and says what it comes to. Parallel guesses are judged one by one, so
     /// no more of them are answered truthfully than the limit allows.
     pub(super) fn judge(&self, user: &str, good: bool, limits: Option<AttemptLimits>, now: Instant) -> Outcome {
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut users = self.lock();
+        let history = users.entry(user.to_owned()).or_default();
+        let outcome = history.judge(good, limits.filter(AttemptLimits::lock_out), now);
+        history.attempted = history.attempted.wrapping_add(1);
+        history.failed = history.failed.wrapping_add(u32::from(outcome != Outcome::Accepted));
+        outcome
+    }
+
+    /// What the logins of a user came to, as these limits have it.
+    pub(super) fn record(&self, user: &str, limits: Option<AttemptLimits>, now: Instant) -> LoginRecord {
+        let users = self.lock();
+        let Some(history) = users.get(user) else { return LoginRecord::default() };
+        let mut record = LoginRecord { attempted: history.attempted, failed: history.failed, ..LoginRecord::default() };
+        let Some(limits) = limits.filter(AttemptLimits::lock_out) else { return record };
+        record.locked = history.locked(limits, now);
+        let counting =
+            history.times.iter().filter(|&&time| now.saturating_duration_since(time) <= limits.window).count();
+        if counting > 0 || record.locked.is_some() {
+            record.left = u32::try_from(limits.count.saturating_sub(counting)).ok();
+        }
+        record
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, History>> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl History {
+    fn judge(&mut self, good: bool, limits: Option<AttemptLimits>, now: Instant) -> Outcome {
         let plain = if good { Outcome::Accepted } else { Outcome::Rejected };
-        let Some(limits) = limits.filter(|limits| !limits.window.is_zero() && !limits.lockout.is_zero()) else {
-            failed.remove(user);
+        let Some(limits) = limits else {
+            self.times.clear();
             return plain;
         };
-        let times = failed.entry(user.to_owned()).or_default();
-        match limits.locked_since(times) {
-            Some(last) if now.saturating_duration_since(last) < limits.lockout => return Outcome::LockedOut,
-            Some(_) => times.clear(),
-            None => {}
+        if self.locked(limits, now).is_some() {
+            return Outcome::LockedOut;
+        }
+        if good || limits.locked_since(&self.times).is_some() {
+            self.times.clear();
         }
         if good {
-            failed.remove(user);
             return plain;
         }
-        times.retain(|&time| now.saturating_duration_since(time) <= limits.window);
-        times.push(now);
-        if limits.locked_since(times).is_some() { Outcome::LocksOut } else { plain }
+        self.times.retain(|&time| now.saturating_duration_since(time) <= limits.window);
+        self.times.push(now);
+        if limits.locked_since(&self.times).is_some() { Outcome::LocksOut } else { plain }
+    }
+
+    /// Time until the user may log in again.
+    fn locked(&self, limits: AttemptLimits, now: Instant) -> Option<Duration> {
+        let since = limits.locked_since(&self.times)?;
+        let left = limits.lockout.saturating_sub(now.saturating_duration_since(since));
+        (!left.is_zero()).then_some(left)
     }
 }
 
 impl AttemptLimits {
+    /// Whether failures lock anybody out.
+    fn lock_out(&self) -> bool {
+        !self.window.is_zero() && !self.lockout.is_zero()
+    }
+
     /// The last failure of a user who has had too many.
     fn locked_since(&self, times: &[Instant]) -> Option<Instant> {
         let first = times.len().checked_sub(self.count).and_then(|first| times.get(first))?;

@@ -6,18 +6,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
 
 use super::attempts::AttemptLimits;
+pub use super::check::verify;
 use super::profile::Profile;
 use super::profiles::Profiles;
 use super::rights::Rights;
 use crate::path::{DataPath, ListKey, Step};
 use crate::schema::{NodeId, Schema};
 use crate::store::{Content, Edit, Tree};
-use crate::value::Value;
+use crate::value::{Text, Value};
 
 /// Schema path of the password of a local user.
 const PASSWORD: &str = "/configure/system/security/user-params/local-user/user/password";
@@ -137,6 +138,13 @@ impl Users {
         self.profiles.closed(tree)
     }
 
+    /// The names of all users in a tree.
+    pub(super) fn names(&self, tree: &Tree) -> Vec<Text> {
+        let users = tree.branch(self.above_users.steps()).and_then(|branch| branch.list(self.user));
+        let name = |key: &ListKey| key.first().and_then(Value::as_text).map(Text::from);
+        users.into_iter().flat_map(|users| users.iter()).filter_map(|(key, _)| name(key)).collect()
+    }
+
     /// The user of this name in a tree.
     pub fn lookup(&self, tree: &Tree, name: &str) -> Option<User> {
         let users = tree.branch(self.above_users.steps())?.list(self.user)?;
@@ -197,11 +205,6 @@ pub struct HashError(pub(super) String);
 pub fn hash_password(password: &[u8]) -> Result<String, HashError> {
     let hash = Argon2::default().hash_password(password).map_err(|error| HashError(error.to_string()))?;
     Ok(hash.to_string())
-}
-
-/// Whether a password matches an Argon2id hash. Takes the work of the hash's own parameters; blocking.
-pub fn verify(hash: &str, password: &[u8]) -> bool {
-    PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(password, &hash).is_ok())
 }
 
 /// Whether a text is an Argon2id hash and not a password. Hashes that ask for absurd work are not taken for one: each

@@ -10,10 +10,11 @@ use std::time::Instant;
 
 use argon2::password_hash::try_generate_salt;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
 use super::attempts::{Attempts, Outcome};
+use super::check::Checks;
 use super::local::{self, HashError, User, Users};
+use super::records::LoginRecords;
 use crate::store::Tree;
 
 /// Name and password as a client gives them. Deliberately without `Debug`: it must not reach a log.
@@ -35,8 +36,8 @@ pub struct Authenticator {
     decoy: Arc<str>,
     /// Key of the fingerprints, new with each process.
     key: [u8; 32],
-    checks: Semaphore,
-    attempts: Attempts,
+    checks: Checks,
+    attempts: Arc<Attempts>,
 }
 
 impl Authenticator {
@@ -51,7 +52,12 @@ impl Authenticator {
             half.copy_from_slice(&try_generate_salt().map_err(|error| HashError(error.to_string()))?);
         }
         let decoy = local::hash_password(&key)?.into();
-        Ok(Self { users, decoy, key, checks: Semaphore::new(password_checks), attempts: Attempts::default() })
+        Ok(Self { users, decoy, key, checks: Checks::new(password_checks), attempts: Arc::default() })
+    }
+
+    /// The logins so far.
+    pub fn records(&self) -> LoginRecords {
+        LoginRecords::new(&self.users, &self.attempts)
     }
 
     /// The user of this name as a commit has it.
@@ -66,13 +72,11 @@ impl Authenticator {
         let known = user.is_some();
         let hash = user.map_or_else(|| self.decoy.clone(), |user| user.hash);
         let password = credentials.password.clone();
-        // The semaphore is never closed, so there is always a permit to wait for.
-        let _turn = self.checks.acquire().await;
-        let matches = tokio::task::spawn_blocking(move || local::verify(&hash, &password)).await;
+        let matches = self.checks.verify(hash, password).await;
         if !known {
             return Outcome::Rejected;
         }
-        self.attempts.judge(&credentials.user, matches.unwrap_or(false), self.users.attempt_limits(tree), now)
+        self.attempts.judge(&credentials.user, matches, self.users.attempt_limits(tree), now)
     }
 
     /// The fingerprint of credentials.

@@ -4,22 +4,25 @@
 //! makes it; nothing here keeps a user, a password or a verdict.
 
 mod attempts;
+mod check;
 mod entry;
 mod guard;
 pub mod local;
 mod login;
 mod profile;
 mod profiles;
+mod records;
 mod rights;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
-pub use attempts::Outcome;
+pub use attempts::{LoginRecord, Outcome};
 pub use guard::SetGuard;
 pub use local::{HashError, NoSuchNode, Users, seal};
 pub use login::{Authenticator, Credentials, Fingerprint};
 pub use profile::{Action, DefaultAction, Entry, Profile};
+pub use records::LoginRecords;
 pub use rights::{Origin, Rights};
 pub use view::{Unreadable, readable, unreadable};

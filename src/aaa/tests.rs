@@ -136,16 +136,19 @@ async fn strangers_wait_as_long_as_users() {
         authenticator.check(&tree, &credentials(user, password), std::time::Instant::now()).await
     };
     assert_eq!(check("admin", "secret").await, Outcome::Accepted);
-    let mut times = Vec::new();
-    for user in ["admin", "stranger"] {
-        let start = std::time::Instant::now();
-        for _ in 0..3 {
+    // The shortest of some: what else the machine does makes some longer, never shorter.
+    let mut shortest = [std::time::Duration::MAX; 2];
+    for round in 0..40 {
+        for (user, shortest) in ["admin", "stranger"].into_iter().zip(&mut shortest) {
+            let start = std::time::Instant::now();
             assert_ne!(check(user, "wrong").await, Outcome::Accepted);
+            *shortest = start.elapsed().min(*shortest);
         }
-        times.push(start.elapsed());
+        if round >= 2 && shortest[0].max(shortest[1]) < shortest[0].min(shortest[1]) * 3 {
+            break;
+        }
     }
-    let (fast, slow) = (times[0].min(times[1]), times[0].max(times[1]));
-    assert!(slow < fast * 3, "{times:?}");
+    assert!(shortest[0].max(shortest[1]) < shortest[0].min(shortest[1]) * 3, "{shortest:?}");
     let same = authenticator.fingerprint(&credentials("ab", "c"));
     assert!(same == authenticator.fingerprint(&credentials("ab", "c")));
     assert!(same != authenticator.fingerprint(&credentials("a", "bc")));

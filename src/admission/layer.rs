@@ -15,6 +15,7 @@ use tonic::body::Body;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::backoff::Backoff;
 use super::caller::{Caller, Login};
 use super::channel::{Channel, ChannelBody, Channels, RpcFacts};
 use super::closing::Closing;
@@ -22,6 +23,7 @@ use super::credentials;
 use super::refusal::Refusal;
 use super::rpc::Rpc;
 use super::session::{Session, Sessions};
+use super::source::Source;
 use crate::aaa::local::User;
 use crate::aaa::{Authenticator, Credentials, Fingerprint, Outcome};
 use crate::log::{Event, SecurityLog, Verdict};
@@ -41,6 +43,7 @@ struct Parts {
     channels: Channels,
     store: Arc<Store>,
     authenticator: Authenticator,
+    backoff: Backoff,
     log: SecurityLog,
     clock: Clock,
 }
@@ -71,7 +74,8 @@ impl Admission {
         clock: Clock,
     ) -> Self {
         let channels = Channels::new(sessions.limits().channels);
-        let parts = Arc::new(Parts { sessions, channels, store, authenticator, log, clock });
+        let backoff = Backoff::new(sessions.limits());
+        let parts = Arc::new(Parts { sessions, channels, store, authenticator, backoff, log, clock });
         Self { parts, closing: Closing::default() }
     }
 
@@ -95,7 +99,7 @@ impl Parts {
             }
             Err(refusal) => {
                 line.reason = refusal.to_string();
-                self.log.write(line);
+                self.sessions.complaints().refused(line);
                 Err(refusal)
             }
         }
@@ -118,36 +122,80 @@ impl Parts {
         }
         self.sessions.seat(session).map_err(Refusal::Sessions)?;
         let channel = self.channels.open(session, facts, rpc.streams);
-        let channel = channel.ok_or(Refusal::Channels { limit: self.channels.limit() })?;
+        let channel = channel.ok_or_else(|| Refusal::Channels(self.sessions.all_channels(self.channels.limit())))?;
         Ok((login, channel))
     }
 
     /// The login of the user, whose credentials are checked unless they are those last accepted on this session
-    /// (AUTH-015, AUTH-016, AUTH-021).
-    async fn authenticate(&self, session: &Session, path: &str, credentials: &Credentials) -> Result<Login, Refusal> {
+    /// (AUTH-015, AUTH-016, AUTH-021). RPCs with equal credentials wait for one check; others go their way meanwhile.
+    async fn authenticate(
+        &self,
+        session: &Arc<Session>,
+        path: &str,
+        credentials: &Credentials,
+    ) -> Result<Login, Refusal> {
         let fingerprint = self.authenticator.fingerprint(credentials);
-        let no_access = || Refusal::NoAccess { user: credentials.user.clone() };
-        let mut accepted = session.login().lock().await;
-        let newest = self.store.newest();
-        let known = accepted.as_mut().filter(|accepted| accepted.fingerprint == fingerprint);
-        if let Some(known) = known {
-            if known.configurations != newest.configurations {
-                let rights = self.authenticator.user(&newest.tree, &credentials.user);
-                known.rights = Arc::new(rights.filter(|user| user.grpc_access).ok_or_else(no_access)?);
-                known.configurations = newest.configurations;
+        loop {
+            if let Some(known) = self.known(session, fingerprint, &credentials.user) {
+                return known;
             }
-            return Ok(Login { rights: known.rights.clone(), user_changed: session.user_changed() });
+            let queued = self.backoff.queue(Source::of(session.peer())).map_err(Refusal::Logins)?;
+            let check = session.check(fingerprint);
+            let mut login = None;
+            let checking = async {
+                let _safe = session.checking();
+                let turn = queued.turn(&credentials.user).await;
+                login = Some(self.check(session, path, credentials, fingerprint).await?);
+                turn.accepted();
+                Ok(())
+            };
+            let checked = check.get_or_init(|| checking).await.clone();
+            session.checked(&check);
+            match (checked, login) {
+                (Err(refusal), _) => return Err(refusal),
+                (Ok(()), Some(login)) => return Ok(login),
+                // Somebody else's RPC has asked, and this one is let in by it unless a third user has come since.
+                (Ok(()), None) => {}
+            }
         }
-        let user = self.authenticator.user(&newest.tree, &credentials.user);
+    }
+
+    /// The login that was accepted before, with the rights of the newest configuration.
+    fn known(&self, session: &Session, fingerprint: Fingerprint, user: &str) -> Option<Result<Login, Refusal>> {
+        let mut accepted = session.login();
+        let known = accepted.as_mut().filter(|accepted| accepted.fingerprint == fingerprint)?;
+        let newest = self.store.newest();
+        if known.configurations != newest.configurations {
+            let now = self.authenticator.user(&newest.tree, user);
+            let Some(now) = now.filter(|user| user.grpc_access) else {
+                return Some(Err(Refusal::NoAccess { user: user.to_owned() }));
+            };
+            known.rights = Arc::new(now);
+            known.configurations = newest.configurations;
+        }
+        Some(Ok(Login { rights: known.rights.clone(), user_changed: session.user_changed() }))
+    }
+
+    /// Has the credentials checked by whoever is to be asked, and accepts them for the session.
+    async fn check(
+        &self,
+        session: &Session,
+        path: &str,
+        credentials: &Credentials,
+        fingerprint: Fingerprint,
+    ) -> Result<Login, Refusal> {
         let now = tokio::time::Instant::now().into_std();
-        let outcome = self.authenticator.check(&newest.tree, credentials, now).await;
+        let outcome = self.authenticator.check(&self.store.newest().tree, credentials, now).await;
+        // What the user may do is what the configuration says now, however long the answer took.
+        let newest = self.store.newest();
+        let user = self.authenticator.user(&newest.tree, &credentials.user);
         let mut line = self.line("authentication", session, path, &credentials.user);
         let rights = match user {
             Some(user) if outcome == Outcome::Accepted && user.grpc_access => Arc::new(user),
             // The session stays with the user it had, and so do its subscriptions (AUTH-020, AUTH-022).
             _ => {
                 let (refusal, note) = match outcome {
-                    Outcome::Accepted => (no_access(), ""),
+                    Outcome::Accepted => (Refusal::NoAccess { user: credentials.user.clone() }, ""),
                     Outcome::Rejected => (Refusal::Rejected, ""),
                     // The client is not told: it would learn that there is such a user (AUTH-005).
                     Outcome::LocksOut => (Refusal::Rejected, ", too many failures lock the user out"),
@@ -157,15 +205,16 @@ impl Parts {
                 if outcome == Outcome::LocksOut {
                     line.verdict = Some(Verdict::LocksOut);
                 }
-                self.log.write(line);
+                self.sessions.complaints().refused(line);
                 return Err(refusal);
             }
         };
         line.verdict = Some(Verdict::Authorized);
         self.log.write(line);
+        // Under one lock, so that what was accepted last and whose subscriptions run agree whoever runs first.
+        let mut accepted = session.login();
         session.accepted(&credentials.user, self.clock.now());
         *accepted = Some(Accepted { fingerprint, rights: rights.clone(), configurations: newest.configurations });
-        // Taken under the lock of the login, so that it is cancelled by the next user whoever runs first.
         Ok(Login { rights, user_changed: session.user_changed() })
     }
 

@@ -25,9 +25,15 @@ pub struct Limits {
     pub sessions: usize,
     /// RPCs that run at the same time, over all sessions.
     pub channels: usize,
-    /// TCP connections at the same time. Those that hold no session are answered, but with refusals only; those above
-    /// this number are closed at once.
+    /// TCP connections at the same time. Those that hold no session are answered, but with refusals only. When there
+    /// are more, the oldest without a session goes.
     pub connections: usize,
+    /// Those of one source, an IPv4 address or an IPv6 /64, that hold no session.
+    pub connections_per_source: usize,
+    /// New connections of one source in a second, after a burst of twice as many; more are closed at once.
+    pub connection_rate: usize,
+    /// TLS handshakes computed at the same time.
+    pub tls_handshakes: usize,
     /// Paths over all subscriptions.
     pub subscription_paths: usize,
     /// Bytes of an encoded GetResponse.
@@ -44,12 +50,19 @@ pub struct Limits {
     pub commit_patience: Duration,
     /// Passwords checked at the same time; each check takes 19 MiB and some tens of milliseconds.
     pub password_checks: usize,
+    /// RPCs that may wait for their login, over all connections.
+    pub waiting_logins: usize,
+    /// Logins of one source that may fail in a second, after four times as many at once; the next ones wait.
+    pub failed_login_rate: usize,
     /// Time for a new connection to show its first bytes and to finish the TLS handshake.
     pub handshake_timeout: Duration,
     /// Time for a connection without any successful authentication before it is closed.
     pub first_request_timeout: Duration,
-    /// Time a message may wait for a client that does not read before its connection is closed.
+    /// Time a message may wait for a client that does not read before its connection is closed, and an HTTP/2 ping for
+    /// its answer.
     pub send_stall: Duration,
+    /// Time between two HTTP/2 pings on a silent connection.
+    pub ping_interval: Duration,
 }
 
 impl Default for Limits {
@@ -57,7 +70,10 @@ impl Default for Limits {
         Self {
             sessions: SESSIONS_MAX,
             channels: CHANNELS_MAX,
-            connections: 128,
+            connections: 256,
+            connections_per_source: 64,
+            connection_rate: 200,
+            tls_handshakes: 2,
             subscription_paths: SUBSCRIPTION_PATHS_MAX,
             get_response_bytes: GET_RESPONSE_BYTES_MAX,
             request_message_bytes: 512 * 1024 * 1024,
@@ -66,9 +82,12 @@ impl Default for Limits {
             arbitration_roles: 64,
             commit_patience: Duration::from_secs(600),
             password_checks: 4,
+            waiting_logins: 1024,
+            failed_login_rate: 5,
             handshake_timeout: Duration::from_secs(5),
             first_request_timeout: Duration::from_secs(60),
             send_stall: Duration::from_secs(120),
+            ping_interval: Duration::from_secs(60),
         }
     }
 }

@@ -5,7 +5,8 @@
 
 use tonic::{Code, Status};
 
-use super::session::NoSeat;
+use super::backoff::TooManyLogins;
+use super::session::{NoChannel, NoSeat};
 
 /// Why an RPC is not let in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,10 +19,12 @@ pub(super) enum Refusal {
     NoAccess { user: String },
     #[error("Permission denied - unauthorized use of '{rpc}'")]
     Rpc { rpc: &'static str },
-    #[error("Session limit of {} reached - held by {}", .0.limit, .0.holders.join(", "))]
+    #[error("{0}")]
     Sessions(NoSeat),
-    #[error("Channel limit of {limit} reached - end another RPC first")]
-    Channels { limit: usize },
+    #[error("{0}")]
+    Channels(NoChannel),
+    #[error("{0}")]
+    Logins(TooManyLogins),
     #[error("Subscription ended - the user of the session changed")]
     UserChanged,
     #[error("Session terminated - {reason}")]
@@ -37,7 +40,8 @@ impl Refusal {
             Self::NoCredentials | Self::Rejected => (Code::Unauthenticated, "MINOR", 2010),
             Self::NoAccess { .. } | Self::Rpc { .. } => (Code::PermissionDenied, "MINOR", 2020),
             Self::Sessions(_) => (Code::ResourceExhausted, "MINOR", 2030),
-            Self::Channels { .. } => (Code::ResourceExhausted, "MINOR", 2031),
+            Self::Channels(_) => (Code::ResourceExhausted, "MINOR", 2031),
+            Self::Logins(_) => (Code::ResourceExhausted, "MINOR", 2032),
             Self::UserChanged => (Code::Cancelled, "INFO", 2003),
             Self::Closing { .. } => (Code::Unavailable, "INFO", 2003),
             Self::NoSession => (Code::Internal, "MINOR", 2001),

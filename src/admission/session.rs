@@ -15,8 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::Limits;
 use super::channel::{ChannelState, Finished};
+use super::complaints::Complaints;
+use super::crowd::{Arrival, Checking, Crowd, Ended, Handle, TurnedAway};
 use super::layer::Accepted;
 use super::marking::Marking;
+use super::refusal::Refusal;
+use crate::aaa::Fingerprint;
 use crate::log::{Event, SecurityLog, Verdict};
 use crate::time::{Clock, Timestamp};
 
@@ -26,12 +30,13 @@ pub struct Sessions {
     limits: Limits,
     clock: Clock,
     log: SecurityLog,
+    crowd: Arc<Crowd>,
+    complaints: Complaints,
     open: Mutex<Open>,
 }
 
 #[derive(Debug, Default)]
 struct Open {
-    last_id: u64,
     sessions: BTreeMap<u64, Arc<Session>>,
     /// Ids of those that hold a seat.
     seated: Vec<u64>,
@@ -45,9 +50,12 @@ pub struct Session {
     encrypted: bool,
     opened: Timestamp,
     since: Instant,
+    connection: Handle,
     user: Mutex<User>,
-    /// Held while credentials are checked, so that a burst of first RPCs asks once (AUTH-015).
-    login: tokio::sync::Mutex<Option<Accepted>>,
+    /// What was last accepted here.
+    login: Mutex<Option<Accepted>>,
+    /// Checks under way. RPCs with equal credentials wait for one, others do not (AUTH-015, AUTH-036).
+    checks: Mutex<Vec<(Fingerprint, Arc<Check>)>>,
     channels: Mutex<BTreeMap<u64, Arc<ChannelState>>>,
     rpcs: AtomicU64,
     marking: Marking,
@@ -57,6 +65,9 @@ pub struct Session {
     received: AtomicU64,
     sent: AtomicU64,
 }
+
+/// A check of credentials, and what it came to.
+pub(super) type Check = tokio::sync::OnceCell<Result<(), Refusal>>;
 
 /// Who speaks on a session at present.
 #[derive(Debug, Default)]
@@ -69,12 +80,23 @@ struct User {
 }
 
 /// All seats are taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Session limit of {limit} reached - {} in use, held by {}", .holders.len(), .holders.join(", "))]
 pub struct NoSeat {
     /// How many there are.
     pub limit: usize,
     /// Who has them, `user address:port` each.
     pub holders: Vec<String>,
+}
+
+/// All channels are in use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Channel limit of {limit} reached - {in_use} in use, held by {}; end another RPC first", .holders.join(", "))]
+pub(super) struct NoChannel {
+    limit: usize,
+    in_use: usize,
+    /// `user address:port (count)` each.
+    holders: Vec<String>,
 }
 
 /// Why an open connection has to be closed.
@@ -93,12 +115,14 @@ pub enum Overdue {
 pub struct OpenSession {
     session: Arc<Session>,
     sessions: Arc<Sessions>,
+    arrival: Arrival,
 }
 
 impl Sessions {
     /// No sessions yet.
     pub fn new(limits: Limits, clock: Clock, log: SecurityLog) -> Arc<Self> {
-        Arc::new(Self { limits, clock, log, open: Mutex::default() })
+        let (crowd, complaints) = (Crowd::new(&limits), Complaints::new(log.clone(), clock.clone()));
+        Arc::new(Self { limits, clock, log, crowd, complaints, open: Mutex::default() })
     }
 
     /// The limits that hold.
@@ -106,21 +130,33 @@ impl Sessions {
         &self.limits
     }
 
-    /// Opens the session of a new connection; none when there are too many connections.
-    pub fn open(self: &Arc<Self>, peer: SocketAddr, encrypted: bool) -> Option<OpenSession> {
-        let mut open = lock(&self.open);
-        if open.sessions.len() >= self.limits.connections {
-            return None;
-        }
-        open.last_id += 1;
+    /// What is said about connections that come to nothing.
+    pub fn complaints(&self) -> &Complaints {
+        &self.complaints
+    }
+
+    /// Lets a new connection in. It has to be closed when `server` is cancelled, or when room is needed.
+    ///
+    /// # Errors
+    ///
+    /// [`TurnedAway`] when it has to be closed at once.
+    pub fn arrive(&self, peer: SocketAddr, server: &CancellationToken) -> Result<Arrival, TurnedAway> {
+        self.crowd.arrive(peer, server, Instant::now(), &self.limits)
+    }
+
+    /// Opens the session of a connection that speaks HTTP/2.
+    pub fn open(self: &Arc<Self>, arrival: Arrival, encrypted: bool) -> OpenSession {
+        let peer = arrival.peer();
         let session = Arc::new(Session {
-            id: open.last_id,
+            id: arrival.id(),
             peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
             encrypted,
             opened: self.clock.now(),
             since: Instant::now(),
+            connection: arrival.handle(),
             user: Mutex::default(),
-            login: tokio::sync::Mutex::new(None),
+            login: Mutex::default(),
+            checks: Mutex::default(),
             channels: Mutex::default(),
             rpcs: AtomicU64::new(0),
             marking: Marking::default(),
@@ -129,8 +165,8 @@ impl Sessions {
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
         });
-        open.sessions.insert(session.id, session.clone());
-        Some(OpenSession { session, sessions: self.clone() })
+        lock(&self.open).sessions.insert(session.id, session.clone());
+        OpenSession { session, sessions: self.clone(), arrival }
     }
 
     /// Seats a session that has just logged in or wants to be served; a seat once taken is kept.
@@ -148,15 +184,30 @@ impl Sessions {
             return Err(NoSeat { limit: self.limits.sessions, holders: holders.collect() });
         }
         open.seated.push(session.id);
+        session.connection.seated();
         drop(open);
         self.log.write(self.event("session-open", session));
         Ok(())
+    }
+
+    /// All open connections, those without a session included.
+    pub fn connections(&self) -> usize {
+        self.crowd.connections()
     }
 
     /// The sessions that are served, oldest first.
     pub fn seated(&self) -> Vec<Arc<Session>> {
         let open = lock(&self.open);
         open.seated.iter().filter_map(|id| open.sessions.get(id)).cloned().collect()
+    }
+
+    /// Who has all the channels.
+    pub(super) fn all_channels(&self, limit: usize) -> NoChannel {
+        let counts = self.seated().into_iter().map(|session| (session.active_rpcs(), session));
+        let holders: Vec<_> = counts.filter(|(count, _)| *count > 0).collect();
+        let in_use = holders.iter().map(|(count, _)| count).sum();
+        let holders = holders.iter().map(|(count, session)| format!("{} ({count})", session.title())).collect();
+        NoChannel { limit, in_use, holders }
     }
 
     fn close(&self, session: &Session) {
@@ -261,9 +312,30 @@ impl Session {
         lock(&self.user).changed.clone()
     }
 
-    /// What was last accepted here, locked while somebody is being checked.
-    pub(super) fn login(&self) -> &tokio::sync::Mutex<Option<Accepted>> {
-        &self.login
+    /// What was last accepted here.
+    pub(super) fn login(&self) -> MutexGuard<'_, Option<Accepted>> {
+        lock(&self.login)
+    }
+
+    /// The check of these credentials: the one under way, or a new one.
+    pub(super) fn check(&self, fingerprint: Fingerprint) -> Arc<Check> {
+        let mut checks = lock(&self.checks);
+        if let Some((_, check)) = checks.iter().find(|(of, _)| *of == fingerprint) {
+            return check.clone();
+        }
+        let check = Arc::new(Check::new());
+        checks.push((fingerprint, check.clone()));
+        check
+    }
+
+    /// Takes out a check, whose credentials will be checked anew when they come again.
+    pub(super) fn checked(&self, check: &Arc<Check>) {
+        lock(&self.checks).retain(|(_, of)| !Arc::ptr_eq(of, check));
+    }
+
+    /// Says that a login is being checked, for as long as the answer lives.
+    pub(super) fn checking(&self) -> Checking<'_> {
+        self.connection.checking()
     }
 
     /// Notes the user of an accepted login and ends the subscriptions of another one before (AUTH-018, AUTH-022).
@@ -276,6 +348,11 @@ impl Session {
             user.since = Some(now);
         }
         user.name = Some(name.to_owned());
+    }
+
+    /// Closes the connection, whatever is going on there.
+    pub fn end(&self) {
+        self.connection.end(Ended::Administrator);
     }
 
     pub(super) fn marking(&self) -> &Marking {
@@ -319,6 +396,16 @@ impl OpenSession {
     /// The session.
     pub fn session(&self) -> &Arc<Session> {
         &self.session
+    }
+
+    /// The connection.
+    pub fn arrival(&self) -> &Arrival {
+        &self.arrival
+    }
+
+    /// Says why the connection is closed.
+    pub fn complain(&self, why: &dyn std::fmt::Display) {
+        self.sessions.complaints.warn(self.session.peer, why);
     }
 }
 

@@ -21,11 +21,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use error::StartError;
 
-use crate::aaa::Authenticator;
+use crate::aaa::{Authenticator, LoginRecords};
 use crate::admission::{Admission, Limits, Sessions};
 use crate::codec::Wire;
 use crate::config::Config;
-use crate::control::Door;
+use crate::control::{self, Door};
 use crate::feed::Registry;
 use crate::log::{SecurityLog, SecurityLogSettings};
 use crate::monitor::{self, Monitor, Server};
@@ -50,6 +50,7 @@ pub struct Agent {
     clock: Clock,
     sessions: Arc<Sessions>,
     subscriptions: Arc<Registry>,
+    logins: LoginRecords,
     element: Element,
     endpoint: Endpoint,
 }
@@ -67,6 +68,7 @@ impl Agent {
         })?;
         let sessions = Sessions::new(config.limits, clock.clone(), log.clone());
         let authenticator = Authenticator::new(datastore.users.clone(), config.limits.password_checks)?;
+        let logins = authenticator.records();
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let element = Element::start(&config, store, &clock).await?;
         let subscriptions: Arc<Registry> = Arc::default();
@@ -78,7 +80,7 @@ impl Agent {
             admission,
         };
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
-        Ok(Self { datastore, config: Mutex::new(config), clock, sessions, subscriptions, element, endpoint })
+        Ok(Self { datastore, config: Mutex::new(config), clock, sessions, subscriptions, logins, element, endpoint })
     }
 
     /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
@@ -109,7 +111,8 @@ impl Agent {
         // Ends with this call.
         let mut beside = JoinSet::new();
         beside.spawn(monitor.run());
-        match Door::open(&self.data_dir(), self.subscriptions.clone()) {
+        let parts = control::Parts { sessions: self.sessions.clone(), subscriptions: self.subscriptions.clone() };
+        match Door::open(&self.data_dir(), parts) {
             Ok(door) => drop(beside.spawn(door.serve())),
             Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
         }
@@ -134,6 +137,7 @@ impl Agent {
             store: self.datastore.store.clone(),
             sessions: self.sessions.clone(),
             subscriptions: self.subscriptions.clone(),
+            logins: self.logins.clone(),
             server: Box::new(server),
             clock: self.clock.clone(),
         })

@@ -229,6 +229,9 @@ fn limits(limits: &mut Limits, keys: &mut Keys<'_>) -> Result<(), ConfigError> {
     keys.count("sessions", &mut limits.sessions, 1..=SESSIONS_MAX)?;
     keys.count("channels", &mut limits.channels, 1..=CHANNELS_MAX)?;
     keys.count("connections", &mut limits.connections, 1..=10_000)?;
+    keys.count("connections-per-source", &mut limits.connections_per_source, 1..=10_000)?;
+    keys.count("connection-rate", &mut limits.connection_rate, 1..=1_000_000)?;
+    keys.count("tls-handshakes", &mut limits.tls_handshakes, 1..=256)?;
     keys.count("subscription-paths", &mut limits.subscription_paths, 1..=SUBSCRIPTION_PATHS_MAX)?;
     keys.count("get-response-bytes", &mut limits.get_response_bytes, 1024..=GET_RESPONSE_BYTES_MAX)?;
     keys.count("request-message-bytes", &mut limits.request_message_bytes, 1024..=REQUEST_MESSAGE_BYTES_MAX)?;
@@ -237,9 +240,12 @@ fn limits(limits: &mut Limits, keys: &mut Keys<'_>) -> Result<(), ConfigError> {
     keys.count("arbitration-roles", &mut limits.arbitration_roles, 1..=10_000)?;
     keys.millis("commit-rollback-ms", &mut limits.commit_patience, 1000..=604_800_000)?;
     keys.count("password-checks", &mut limits.password_checks, 1..=256)?;
+    keys.count("waiting-logins", &mut limits.waiting_logins, 1..=100_000)?;
+    keys.count("failed-login-rate", &mut limits.failed_login_rate, 1..=1_000_000)?;
     keys.millis("handshake-timeout-ms", &mut limits.handshake_timeout, 100..=60_000)?;
     keys.millis("first-request-timeout-ms", &mut limits.first_request_timeout, 100..=3_600_000)?;
-    keys.millis("send-stall-ms", &mut limits.send_stall, 1000..=3_600_000)
+    keys.millis("send-stall-ms", &mut limits.send_stall, 1000..=3_600_000)?;
+    keys.millis("ping-interval-ms", &mut limits.ping_interval, 1000..=3_600_000)
 }
 
 fn tls(tls: &mut Tls, keys: &mut Keys<'_>) -> Result<(), ConfigError> {

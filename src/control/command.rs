@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{Answer, Question, Subscription};
+use super::{Answer, Question, SessionFacts, Subscription};
 
 /// What to do with subscriptions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
@@ -27,6 +27,26 @@ impl SubscriptionAction {
     }
 }
 
+/// What to do with sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum SessionAction {
+    /// End one: its subscriptions end with CANCELLED, then its connection is closed
+    End {
+        /// Its number
+        id: u64,
+    },
+}
+
+impl SessionAction {
+    /// What to ask the daemon.
+    pub fn question(action: Option<Self>) -> Question {
+        match action {
+            None => Question::Sessions,
+            Some(Self::End { id }) => Question::EndSession { id },
+        }
+    }
+}
+
 /// An answer of the daemon, for people; as an error what it could not do.
 pub fn print_answer(answer: &Answer) -> Result<String, String> {
     match answer {
@@ -35,8 +55,6 @@ pub fn print_answer(answer: &Answer) -> Result<String, String> {
                 "{:>10}  {:<16} {:<7} {:<10} {:<26} {:>13}  Paths\n",
                 "Id", "User", "Mode", "Encoding", "Destination", "Notifications"
             );
-            // What clients said may hold anything, and this goes to a terminal.
-            let visible = |text: &str| text.replace(char::is_control, "?");
             for Subscription { id, user, destination, mode, encoding, notifications, paths, .. } in subscriptions {
                 let first = visible(paths.first().map(String::as_str).unwrap_or_default());
                 let user = visible(user);
@@ -47,9 +65,26 @@ pub fn print_answer(answer: &Answer) -> Result<String, String> {
             }
             Ok(text)
         }
+        Answer::Sessions { sessions, limit, others } => {
+            let mut text = format!(
+                "{:>10}  {:<16} {:<26} {:<4} {:<30} {:>6} {:>10}\n",
+                "Id", "User", "Client", "TLS", "Since", "Active", "Total"
+            );
+            for SessionFacts { id, user, client, tls, since, active, total } in sessions {
+                let (user, tls) = (visible(user), if *tls { "yes" } else { "no" });
+                text += &format!("{id:>10}  {user:<16} {client:<26} {tls:<4} {since:<30} {active:>6} {total:>10}\n");
+            }
+            text += &format!("{} of {limit} sessions, {others} connections without one\n", sessions.len());
+            Ok(text)
+        }
         Answer::Ended { count } => Ok(format!("{count} ended\n")),
         Answer::Refused { reason } => Err(reason.clone()),
     }
+}
+
+/// What clients said may hold anything, and this goes to a terminal.
+fn visible(text: &str) -> String {
+    text.replace(char::is_control, "?")
 }
 
 #[cfg(test)]
@@ -74,6 +109,20 @@ mod tests {
         let expected =
             ["7", "ad?[2Jmin", "stream", "json-ietf", "127.0.0.1:5", "12", "/state/port", "and", "1", "more"];
         assert_eq!(words, expected);
+        let session = SessionFacts {
+            id: 3,
+            user: "ad\x07min".to_owned(),
+            client: "127.0.0.1:5".to_owned(),
+            tls: true,
+            since: "now".to_owned(),
+            active: 2,
+            total: 9,
+        };
+        let text = print_answer(&Answer::Sessions { sessions: vec![session], limit: 8, others: 1 }).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        let words: Vec<_> = lines[1].split_whitespace().collect();
+        assert_eq!(words, ["3", "ad?min", "127.0.0.1:5", "yes", "now", "2", "9"]);
+        assert_eq!(lines[2], "1 of 8 sessions, 1 connections without one");
         assert_eq!(print_answer(&Answer::Refused { reason: "no".to_owned() }), Err("no".to_owned()));
     }
 }

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use client::{AskError, ask};
-pub use command::{SubscriptionAction, print_answer};
-pub use server::{Door, OpenError};
+pub use command::{SessionAction, SubscriptionAction, print_answer};
+pub use server::{Door, OpenError, Parts};
 
 /// Bytes of a question.
 const QUESTION_MAX: u64 = 4096;
@@ -31,6 +31,13 @@ pub enum Question {
     },
     /// End all.
     EndSubscriptions,
+    /// Which sessions there are.
+    Sessions,
+    /// End one: its subscriptions first, then its connection.
+    EndSession {
+        /// Its number.
+        id: u64,
+    },
 }
 
 /// What is answered.
@@ -41,6 +48,15 @@ pub enum Answer {
     Subscriptions {
         /// By number.
         subscriptions: Vec<Subscription>,
+    },
+    /// The sessions there are.
+    Sessions {
+        /// By age.
+        sessions: Vec<SessionFacts>,
+        /// How many there may be.
+        limit: usize,
+        /// Open connections that hold no session.
+        others: usize,
     },
     /// So many were ended.
     Ended {
@@ -73,6 +89,25 @@ pub struct Subscription {
     pub notifications: u64,
     /// The paths.
     pub paths: Vec<String>,
+}
+
+/// A session, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionFacts {
+    /// Its number.
+    pub id: u64,
+    /// Who has logged in.
+    pub user: String,
+    /// Address and port of the client.
+    pub client: String,
+    /// Whether it runs over TLS.
+    pub tls: bool,
+    /// When it was opened.
+    pub since: String,
+    /// RPCs that run.
+    pub active: usize,
+    /// RPCs in all.
+    pub total: u64,
 }
 
 /// Where the socket of a daemon with this data directory is.

@@ -12,12 +12,15 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Answer, QUESTION_MAX, Question, Subscription, socket};
+use super::{Answer, QUESTION_MAX, Question, SessionFacts, Subscription, socket};
+use crate::admission::{Session, Sessions};
 use crate::feed::{Account, Registry};
 use crate::telemetry::ListMode;
 
 /// Time for one conversation.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Time for the subscriptions of a session that ends to tell their clients.
+const GRACE: Duration = Duration::from_millis(500);
 /// Conversations at the same time; more of them wait.
 const CONVERSATIONS_MAX: usize = 8;
 
@@ -34,7 +37,16 @@ pub struct OpenError {
 pub struct Door {
     path: PathBuf,
     listener: UnixListener,
-    subscriptions: Arc<Registry>,
+    parts: Parts,
+}
+
+/// What the administrator asks about.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The sessions.
+    pub sessions: Arc<Sessions>,
+    /// The subscriptions.
+    pub subscriptions: Arc<Registry>,
 }
 
 impl Door {
@@ -43,10 +55,10 @@ impl Door {
     /// # Errors
     ///
     /// [`OpenError`], for one when the path is longer than a socket may have (107 bytes).
-    pub fn open(data_dir: &Path, subscriptions: Arc<Registry>) -> Result<Self, OpenError> {
+    pub fn open(data_dir: &Path, parts: Parts) -> Result<Self, OpenError> {
         let path = socket(data_dir);
         let listener = listen(&path).map_err(|source| OpenError { path: path.clone(), source })?;
-        Ok(Self { path, listener, subscriptions })
+        Ok(Self { path, listener, parts })
     }
 
     /// Answers until it is dropped.
@@ -57,9 +69,9 @@ impl Door {
                 Some(_) = conversations.join_next() => {}
                 accepted = self.listener.accept(), if conversations.len() < CONVERSATIONS_MAX => match accepted {
                     Ok((stream, _)) => {
-                        let subscriptions = self.subscriptions.clone();
+                        let parts = self.parts.clone();
                         conversations.spawn(async move {
-                            let _ = timeout(PATIENCE, converse(stream, &subscriptions)).await;
+                            let _ = timeout(PATIENCE, converse(stream, &parts)).await;
                         });
                     }
                     Err(error) => {
@@ -89,12 +101,12 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn converse(stream: UnixStream, subscriptions: &Registry) -> io::Result<()> {
+async fn converse(stream: UnixStream, parts: &Parts) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     BufReader::new(reader.take(QUESTION_MAX)).read_line(&mut line).await?;
     let answer = match serde_json::from_str(&line) {
-        Ok(question) => answer(&question, subscriptions),
+        Ok(question) => answer(&question, parts).await,
         Err(error) => Answer::Refused { reason: format!("the question cannot be read: {error}") },
     };
     let mut line = serde_json::to_string(&answer)?;
@@ -102,7 +114,8 @@ async fn converse(stream: UnixStream, subscriptions: &Registry) -> io::Result<()
     writer.write_all(line.as_bytes()).await
 }
 
-fn answer(question: &Question, registry: &Registry) -> Answer {
+async fn answer(question: &Question, parts: &Parts) -> Answer {
+    let Parts { sessions, subscriptions: registry } = parts;
     match *question {
         Question::Subscriptions => {
             let subscriptions = registry.running().iter().map(|account| subscription(account)).collect();
@@ -113,11 +126,48 @@ fn answer(question: &Question, registry: &Registry) -> Answer {
             Answer::Ended { count: 1 }
         }
         Question::EndSubscription { id } => Answer::Refused { reason: format!("there is no subscription {id}") },
+        Question::Sessions => {
+            let seated = sessions.seated();
+            let others = sessions.connections().saturating_sub(seated.len());
+            let limit = sessions.limits().sessions;
+            Answer::Sessions { sessions: seated.iter().map(|seated| session(seated)).collect(), limit, others }
+        }
+        Question::EndSession { id } => match sessions.seated().into_iter().find(|session| session.id() == id) {
+            None => Answer::Refused { reason: format!("there is no session {id}") },
+            Some(session) => {
+                end(&session, registry).await;
+                tracing::info!(id, client = %session.peer(), "session ended by an administrator");
+                Answer::Ended { count: 1 }
+            }
+        },
         Question::EndSubscriptions => {
             let count = registry.end_all();
             tracing::info!(count, "all subscriptions ended by an administrator");
             Answer::Ended { count }
         }
+    }
+}
+
+/// Ends the subscriptions of a session, so that their clients read why, and then its connection.
+async fn end(session: &Session, subscriptions: &Registry) {
+    for account in subscriptions.running() {
+        if account.description().peer == session.peer() {
+            subscriptions.end(account.id());
+        }
+    }
+    tokio::time::sleep(GRACE).await;
+    session.end();
+}
+
+fn session(session: &Session) -> SessionFacts {
+    SessionFacts {
+        id: session.id(),
+        user: session.user().unwrap_or_default(),
+        client: session.peer().to_string(),
+        tls: session.is_encrypted(),
+        since: session.opened().to_string(),
+        active: session.active_rpcs(),
+        total: session.total_rpcs(),
     }
 }
 

@@ -7,14 +7,16 @@ mod grpc;
 mod listing;
 mod sessions;
 mod subscriptions;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 pub use grpc::Server;
 
+use crate::aaa::LoginRecords;
 use crate::admission::Sessions;
 use crate::feed::Registry;
 use crate::platform::map::Gaps;
@@ -34,8 +36,9 @@ pub struct Monitor {
     clock: Clock,
     grpc: grpc::Grpc,
     sessions: Arc<Sessions>,
-    users: sessions::Users,
+    seats: sessions::Seats,
     subscriptions: subscriptions::Subscriptions,
+    users: users::Users,
 }
 
 /// What a monitor looks at.
@@ -46,6 +49,8 @@ pub struct Parts {
     pub sessions: Arc<Sessions>,
     /// The subscriptions.
     pub subscriptions: Arc<Registry>,
+    /// The logins of users.
+    pub logins: LoginRecords,
     /// How the server is, by the configuration in effect.
     pub server: Box<dyn Fn(&Tree) -> Server + Send + Sync>,
     /// The clock.
@@ -55,22 +60,25 @@ pub struct Parts {
 impl Monitor {
     /// Looks up the places of everything; nothing is written yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, sessions, subscriptions, server, clock } = parts;
+        let Parts { store, sessions, subscriptions, logins, server, clock } = parts;
         let schema = store.schema();
         let mut gaps = Gaps::default();
         let grpc = grpc::Grpc::new(schema.clone(), server, &mut gaps);
-        let users = sessions::Users::new(schema.clone(), &mut gaps);
+        let seats = sessions::Seats::new(schema.clone(), &mut gaps);
         let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
+        let users = users::Users::new(schema.clone(), logins, &mut gaps);
         gaps.report("monitor");
-        Self { writer: StateWriter::new(store.clone()), store, clock, grpc, sessions, users, subscriptions }
+        let writer = StateWriter::new(store.clone());
+        Self { writer, store, clock, grpc, sessions, seats, subscriptions, users }
     }
 
     /// Writes what has changed since the last time.
     pub async fn refresh(&mut self) {
         let mut batch = StateBatch::new();
-        let sessions = self.sessions.seated();
-        self.grpc.write(&self.store.newest().tree, &sessions, &mut batch);
-        self.users.write(&sessions, tokio::time::Instant::now(), &mut batch);
+        let (newest, sessions, now) = (self.store.newest(), self.sessions.seated(), Instant::now());
+        self.grpc.write(&newest.tree, &sessions, &mut batch);
+        self.seats.write(&sessions, now, &mut batch);
+        self.users.write(&newest.tree, now.into_std(), &mut batch);
         self.subscriptions.write(&mut batch);
         self.commit(batch);
         while let Some(batch) = self.subscriptions.write_paths(BATCH_PLACES) {

@@ -53,14 +53,14 @@ const ACTIVE_ROWS: &[Row<Reading>] = &[
 ];
 
 /// The sessions, and what is known of each in the tree.
-pub(super) struct Users {
+pub(super) struct Seats {
     schema: Arc<Schema>,
     management: Option<Single<()>>,
     users: Listing<u64, Reading>,
     active: Listing<u64, Reading>,
 }
 
-impl Users {
+impl Seats {
     pub(super) fn new(schema: Arc<Schema>, gaps: &mut Gaps) -> Self {
         let management = Single::new(&schema, MANAGEMENT, &[], MANAGEMENT_ROWS, gaps);
         let users = Listing::new(&schema, USER, USER_ROWS, gaps);

@@ -9,16 +9,17 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::server::TlsStream;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::transport::server::Connected;
 
+use super::turn::Turn;
 use crate::admission::{Limits, OpenSession, Session};
 
 /// The bytes below.
@@ -38,13 +39,15 @@ pub struct Connection {
     dscp: u8,
     /// Next look at whether the session is overdue.
     patrol: Pin<Box<Sleep>>,
-    evicted: Pin<Box<WaitForCancellationFutureOwned>>,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+    turn: Turn,
 }
 
 impl Connection {
-    pub(super) fn new(wire: Wire, open: OpenSession, limits: Limits, evicted: &CancellationToken) -> Self {
+    pub(super) fn new(wire: Wire, open: OpenSession, limits: Limits) -> Self {
         let patrol = Box::pin(sleep_until(Instant::now() + patrol_interval(&limits)));
-        Self { wire, open, limits, dscp: 0, patrol, evicted: Box::pin(evicted.clone().cancelled_owned()) }
+        let ended = Box::pin(open.arrival().ended());
+        Self { wire, open, limits, dscp: 0, patrol, ended, turn: Turn::default() }
     }
 
     /// Marks the packets sent from now on as the session wants them (SUB-043).
@@ -103,22 +106,30 @@ impl Connected for Connection {
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         // HTTP/2 always waits for bytes to read, so these two are always listened to.
-        if self.evicted.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the server has gone down")));
+        if self.ended.as_mut().poll(cx).is_ready() {
+            let why = self.open.arrival().why();
+            if let Some(why) = why {
+                self.open.complain(&format_args!("connection closed: {why}"));
+            }
+            let why = why.map_or_else(|| "the server has gone down".to_owned(), |why| why.to_string());
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, why)));
         }
         while self.patrol.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             let session = self.open.session();
             if let Some(overdue) = session.overdue(now, &self.limits) {
-                tracing::warn!("{}: connection closed: {overdue}", session.peer());
+                self.open.complain(&format_args!("connection closed: {overdue}"));
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, overdue)));
             }
             let next = now + patrol_interval(&self.limits);
             self.patrol.as_mut().reset(next);
         }
+        ready!(self.turn.poll(cx));
         let before = buf.filled().len();
         let read = self.wire().poll_read(cx, buf);
-        self.open.session().add_traffic(buf.filled().len() - before, 0);
+        let bytes = buf.filled().len() - before;
+        self.turn.took(bytes);
+        self.open.session().add_traffic(bytes, 0);
         read
     }
 }
@@ -160,6 +171,7 @@ impl AsyncWrite for Connection {
 mod tests {
     use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::admission::Sessions;
@@ -175,9 +187,9 @@ mod tests {
         let path = directory.path().join("security.log");
         let log = SecurityLog::open(&SecurityLogSettings { path, bytes: 4096, files: 1 }).unwrap();
         let sessions = Sessions::new(Limits::default(), Clock::System, log);
-        let open = sessions.open(peer, false).unwrap();
+        let open = sessions.open(sessions.arrive(peer, &CancellationToken::new()).unwrap(), false);
         let session = open.session().clone();
-        let mut connection = Connection::new(Wire::Plain(stream), open, Limits::default(), &CancellationToken::new());
+        let mut connection = Connection::new(Wire::Plain(stream), open, Limits::default());
         let mut check = async |dscp: u8| {
             connection.write_all(b"x").await.unwrap();
             let Wire::Plain(stream) = &connection.wire else { panic!("no TLS here") };

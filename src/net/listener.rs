@@ -1,7 +1,7 @@
 //! The accept loop.
 //!
-//! Invariant: one slow or failing handshake never keeps another client waiting: each runs in a task of its own, at most
-//! [`HANDSHAKES_MAX`] at a time, and has a deadline. A client that speaks what the port does not is closed, never
+//! Invariant: the loop never waits for a client. Each handshake runs in a task of its own, has a deadline, and goes when
+//! its place is needed for another; those of TLS are computed in turns. A client that speaks what the port does not is closed, never
 //! served in the other way (TLS-014), and gets one line in the log that says who and why. What holds for clients can be
 //! replaced while the port is open; each client is taken in by what held when it came.
 //!
@@ -18,24 +18,26 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, Sender};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::{MissedTickBehavior, timeout};
 use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::{CancellationToken, DropGuard, PollSemaphore};
 
 use super::connection::{Connection, Wire};
 use super::tls::Tls;
-use crate::admission::Sessions;
+use super::turn::InTurns;
+use crate::admission::{Arrival, Ended, Sessions};
 
-/// Handshakes at the same time; more clients wait in the backlog of the socket.
-const HANDSHAKES_MAX: usize = 64;
 /// Connections that may wait for tonic, which takes them at once.
 const READY_CONNECTIONS: usize = 16;
 /// Clients that may wait for the accept loop.
 const BACKLOG: u32 = 1024;
 /// Pause after the system refused to accept, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often the loop looks whether there is something to say about the last clients together.
+const SUMMARY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a port speaks.
 #[derive(Clone, Debug)]
@@ -129,7 +131,7 @@ impl Listener {
     pub fn open(self, sessions: Arc<Sessions>, reception: Reception) -> OpenPort {
         let reception = Arc::new(ArcSwap::from_pointee(reception));
         let closing = CancellationToken::new();
-        tokio::spawn(accept(self.socket, sessions, reception.clone(), closing.clone()));
+        tokio::spawn(accept(self.socket, self.address, sessions, reception.clone(), closing.clone()));
         OpenPort { address: self.address, reception, _closing: closing.drop_guard() }
     }
 }
@@ -176,21 +178,38 @@ fn no_ipv6(error: &io::Error) -> bool {
 
 async fn accept(
     socket: TcpListener,
+    socket_address: SocketAddr,
     sessions: Arc<Sessions>,
     reception: Arc<ArcSwap<Reception>>,
     closing: CancellationToken,
 ) {
     let mut handshakes = JoinSet::new();
+    let turns = PollSemaphore::new(Arc::new(Semaphore::new(sessions.limits().tls_handshakes)));
+    let mut summary = tokio::time::interval(SUMMARY_INTERVAL);
+    summary.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = closing.cancelled() => break,
             Some(_) = handshakes.join_next() => {}
-            accepted = socket.accept(), if handshakes.len() < HANDSHAKES_MAX => match accepted {
+            _ = summary.tick() => sessions.complaints().summarize(),
+            accepted = socket.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    handshakes.spawn(take_in(stream, peer, sessions.clone(), reception.load_full()));
+                    let reception = reception.load_full();
+                    match sessions.arrive(peer, &reception.entrance.evicted) {
+                        Ok(arrival) => {
+                            let newcomer = Newcomer { stream, arrival, turns: turns.clone() };
+                            drop(handshakes.spawn(newcomer.take_in(sessions.clone(), reception)));
+                        }
+                        Err(turned_away) => {
+                            reset(&stream);
+                            sessions.complaints().warn(peer, &format_args!("connection refused: {turned_away}"));
+                        }
+                    }
+                    // However many come, others have their turn between them.
+                    yield_now().await;
                 }
                 Err(error) => {
-                    tracing::warn!("cannot accept a connection: {error}");
+                    sessions.complaints().warn(socket_address, &format_args!("cannot accept a connection: {error}"));
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
@@ -201,31 +220,46 @@ async fn accept(
     while handshakes.join_next().await.is_some() {}
 }
 
-/// Brings one client to where HTTP/2 can be spoken, or closes it.
-async fn take_in(stream: TcpStream, peer: SocketAddr, sessions: Arc<Sessions>, reception: Arc<Reception>) {
-    let client = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-    let limits = *sessions.limits();
-    if let Err(error) = set_options(&stream, reception.keepalive) {
-        tracing::debug!("{client}: socket options: {error}");
-    }
-    let wire = match timeout(limits.handshake_timeout, handshake(stream, &reception.transport)).await {
-        Ok(Ok(wire)) => wire,
-        // Port scanners and health checks do that all day.
-        Ok(Err(Mismatch::Silent)) => return tracing::debug!("{client}: closed without a word"),
-        Ok(Err(mismatch)) => return tracing::warn!("{client}: connection refused: {mismatch}"),
-        Err(_) => {
-            return tracing::warn!("{client}: connection refused: no handshake within {:?}", limits.handshake_timeout);
+/// A client that has just connected.
+struct Newcomer {
+    stream: TcpStream,
+    arrival: Arrival,
+    turns: PollSemaphore,
+}
+
+impl Newcomer {
+    /// Brings the client to where HTTP/2 can be spoken, or closes the connection.
+    async fn take_in(self, sessions: Arc<Sessions>, reception: Arc<Reception>) {
+        let Self { stream, arrival, turns } = self;
+        let (peer, limits) = (arrival.peer(), *sessions.limits());
+        if let Err(error) = set_options(&stream, reception.keepalive) {
+            tracing::debug!("{peer}: socket options: {error}");
         }
-    };
-    let encrypted = matches!(wire, Wire::Tls(_));
-    let Entrance { ready, evicted } = &reception.entrance;
-    match sessions.open(peer, encrypted) {
-        Some(open) => {
-            // Closed when the server has been shut down meanwhile; the connection then goes with it.
-            let _ = ready.send(Ok(Connection::new(wire, open, limits, evicted))).await;
+        let handshake = timeout(limits.handshake_timeout, handshake(stream, &reception.transport, turns));
+        let outcome = tokio::select! {
+            outcome = handshake => outcome.unwrap_or(Err(Mismatch::Late(limits.handshake_timeout))),
+            () = arrival.ended() => match arrival.why() {
+                Some(why) => Err(Mismatch::Ended(why)),
+                // The port has gone.
+                None => return,
+            },
+        };
+        match outcome {
+            Ok(wire) => {
+                let open = sessions.open(arrival, matches!(wire, Wire::Tls(_)));
+                // Closed when the server has been shut down meanwhile; the connection then goes with it.
+                let _ = reception.entrance.ready.send(Ok(Connection::new(wire, open, limits))).await;
+            }
+            // Port scanners and health checks do that all day.
+            Err(Mismatch::Silent) => tracing::debug!("{peer}: closed without a word"),
+            Err(mismatch) => sessions.complaints().warn(peer, &format_args!("connection refused: {mismatch}")),
         }
-        None => tracing::warn!("{client}: connection refused: limit of {} connections reached", limits.connections),
     }
+}
+
+/// Has the system forget a connection at once, instead of keeping it for another minute.
+fn reset(stream: &TcpStream) {
+    let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
 }
 
 fn set_options(stream: &TcpStream, keepalive: Option<Keepalive>) -> io::Result<()> {
@@ -255,6 +289,10 @@ enum Mismatch {
     Neither,
     #[error("TLS handshake failed: {0}")]
     Handshake(io::Error),
+    #[error("no handshake within {0:?}")]
+    Late(Duration),
+    #[error("{0}")]
+    Ended(Ended),
     #[error("{0}")]
     Read(#[from] io::Error),
 }
@@ -264,7 +302,7 @@ const TLS_HANDSHAKE: u8 = 22;
 /// How HTTP/2 with prior knowledge begins.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
-async fn handshake(stream: TcpStream, transport: &Transport) -> Result<Wire, Mismatch> {
+async fn handshake(stream: TcpStream, transport: &Transport, turns: PollSemaphore) -> Result<Wire, Mismatch> {
     let mut first = [0; PREFACE.len()];
     let length = stream.peek(&mut first).await?;
     let first = first.get(..length).unwrap_or_default();
@@ -276,7 +314,7 @@ async fn handshake(stream: TcpStream, transport: &Transport) -> Result<Wire, Mis
         Transport::Plain if is_http2 => Ok(Wire::Plain(stream)),
         Transport::Plain if is_tls => Err(Mismatch::TlsOnPlaintext),
         Transport::Tls(tls) if is_tls => {
-            let stream = tls.acceptor().accept(stream).await.map_err(Mismatch::Handshake)?;
+            let stream = InTurns::new(tls.acceptor().accept(stream), turns).await.map_err(Mismatch::Handshake)?;
             Ok(Wire::Tls(Box::new(stream)))
         }
         Transport::Tls(_) if is_http2 => Err(Mismatch::PlaintextOnTls),

@@ -11,6 +11,7 @@ mod message;
 mod nameless;
 mod server;
 mod tls;
+mod turn;
 
 pub use compression::in_kind;
 pub use connection::Connection;

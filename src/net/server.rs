@@ -1,7 +1,5 @@
 //! The HTTP/2 settings of the server.
 
-use std::time::Duration;
-
 use tonic::transport::Server;
 
 use crate::admission::Limits;
@@ -14,8 +12,6 @@ pub const STREAMS_PER_CONNECTION: u32 = 1024;
 const HEADER_BYTES: u32 = 16 * 1024;
 /// Streams a client may open and reset before the server has looked at them; above that it is taken for an attack.
 const UNSEEN_RESETS: usize = 256;
-/// How often a silent connection is asked whether it is still there.
-const PING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A server builder with everything set but its services and layers. A peer that vanished without a word is noticed by
 /// pings and gives its session back.
@@ -24,6 +20,6 @@ pub fn server(limits: &Limits) -> Server {
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
         .http2_max_header_list_size(HEADER_BYTES)
         .http2_max_pending_accept_reset_streams(Some(UNSEEN_RESETS))
-        .http2_keepalive_interval(Some(PING_INTERVAL))
+        .http2_keepalive_interval(Some(limits.ping_interval))
         .http2_keepalive_timeout(Some(limits.send_stall))
 }
