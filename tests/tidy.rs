@@ -27,7 +27,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("feed", &["time", "value", "schema", "path", "store", "telemetry", "codec"]),
     (
         "monitor",
-        &["time", "value", "schema", "path", "store", "telemetry", "aaa", "platform", "codec", "feed", "admission"],
+        &[
+            "time",
+            "value",
+            "schema",
+            "path",
+            "store",
+            "telemetry",
+            "aaa",
+            "platform",
+            "pki",
+            "codec",
+            "feed",
+            "admission",
+        ],
     ),
     // Its tests open sessions, which write to the security log.
     ("net", &["time", "pki", "admission", "log"]),

@@ -11,6 +11,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, Params};
 
 use super::attempts::AttemptLimits;
+use super::certificate::CertificateLogin;
 pub use super::check::verify;
 use super::profile::Profile;
 use super::profiles::Profiles;
@@ -85,6 +86,7 @@ pub struct Users {
     /// Leaves `count`, `time` and `lockout`.
     attempts: Option<[DataPath; 3]>,
     profiles: Arc<Profiles>,
+    certificates: Option<CertificateLogin>,
 }
 
 /// The loaded models have no such node, so nobody could log in.
@@ -119,6 +121,7 @@ impl Users {
             li: below_user("access/li").ok(),
             attempts: attempts(schema),
             profiles: Arc::new(profiles),
+            certificates: CertificateLogin::new(schema),
         })
     }
 
@@ -131,6 +134,16 @@ impl Users {
         let [count, time, lockout] = self.attempts.as_ref()?;
         let minutes = |place| number(place).map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
         Some(AttemptLimits { count: number(count)? as usize, window: minutes(time)?, lockout: minutes(lockout)? })
+    }
+
+    pub(super) fn certificates(&self) -> Option<&CertificateLogin> {
+        self.certificates.as_ref()
+    }
+
+    /// Whether there is a user of this name.
+    pub(super) fn knows(&self, tree: &Tree, name: &str) -> bool {
+        let users = tree.branch(self.above_users.steps()).and_then(|above| above.list(self.user));
+        users.is_some_and(|users| users.get(&key(name)).is_some())
     }
 
     /// What is left to read for everybody without the right to lawful intercept.

@@ -65,6 +65,11 @@ impl Authenticator {
         self.users.lookup(tree, name)
     }
 
+    /// The user that a client certificate with this common name stands for; none unless that is switched on (AUTH-038).
+    pub fn certified_user(&self, tree: &Tree, common_name: &str) -> Option<String> {
+        self.users.certified(tree, common_name)
+    }
+
     /// Whether the credentials are those of a user in this commit. A user who is locked out waits as long for the answer as
     /// any other, and reads the same (AUTH-005, AUTH-037).
     pub async fn check(&self, tree: &Tree, credentials: &Credentials, now: Instant) -> Outcome {

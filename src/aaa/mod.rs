@@ -4,6 +4,7 @@
 //! makes it; nothing here keeps a user, a password or a verdict.
 
 mod attempts;
+mod certificate;
 mod check;
 mod entry;
 mod guard;

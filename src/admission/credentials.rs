@@ -28,6 +28,13 @@ pub(super) fn read(headers: &HeaderMap, encrypted: bool) -> Option<Credentials> 
     complete(std::str::from_utf8(&decoded[..colon]).ok()?, &decoded[colon + 1..])
 }
 
+/// Whether an RPC leaves it to the certificate of its client to say who makes it: it has no password of any kind, and no
+/// name or this one (AUTH-038).
+pub(super) fn leaves_to_certificate(headers: &HeaderMap, user: &str) -> bool {
+    let same = headers.get("username").is_none_or(|name| name.as_bytes() == user.as_bytes());
+    same && !headers.contains_key("password") && !headers.contains_key(AUTHORIZATION)
+}
+
 /// The user name an RPC claims, whatever else is missing.
 pub(super) fn claimed_user(headers: &HeaderMap, encrypted: bool) -> String {
     let given = headers.get("username").map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());

@@ -88,10 +88,11 @@ impl Admission {
 impl Parts {
     async fn admit(&self, session: &Arc<Session>, path: &str, headers: &HeaderMap) -> Result<Admitted, Refusal> {
         let rpc = Rpc::at(path);
-        let claimed = credentials::claimed_user(headers, session.is_encrypted());
+        let certified = self.certified(session, headers);
+        let claimed = certified.clone().unwrap_or_else(|| credentials::claimed_user(headers, session.is_encrypted()));
         let mut line = self.line("rpc", session, path, &claimed);
         let facts = RpcFacts { path: line.rpc.clone(), user: line.user.clone(), began: line.time };
-        match self.judge(session, path, rpc, facts, headers).await {
+        match self.judge(session, path, rpc, facts, headers, certified).await {
             Ok((login, channel)) => {
                 line.verdict = Some(Verdict::Authorized);
                 let caller = Caller::new(login, session.clone(), self.log.clone(), line);
@@ -105,6 +106,13 @@ impl Parts {
         }
     }
 
+    /// The user that the client's certificate stands for, when the RPC brings no password and that is switched on
+    /// (AUTH-038, C-04).
+    fn certified(&self, session: &Session, headers: &HeaderMap) -> Option<String> {
+        let user = self.authenticator.certified_user(&self.store.newest().tree, session.client_certificate()?)?;
+        credentials::leaves_to_certificate(headers, &user).then_some(user)
+    }
+
     async fn judge(
         &self,
         session: &Arc<Session>,
@@ -112,9 +120,15 @@ impl Parts {
         rpc: Rpc,
         facts: RpcFacts,
         headers: &HeaderMap,
+        certified: Option<String>,
     ) -> Result<(Login, Channel), Refusal> {
-        let credentials = credentials::read(headers, session.is_encrypted()).ok_or(Refusal::NoCredentials)?;
-        let login = self.authenticate(session, path, &credentials).await?;
+        let is_certified = certified.is_some();
+        let credentials = match certified {
+            // No login has an empty password, so this one is told from every other.
+            Some(user) => Credentials { user, password: Vec::new() },
+            None => credentials::read(headers, session.is_encrypted()).ok_or(Refusal::NoCredentials)?,
+        };
+        let login = self.authenticate(session, path, &credentials, is_certified).await?;
         if let Some(leaf) = rpc.leaf
             && !login.rights.permits_rpc(leaf)
         {
@@ -133,8 +147,17 @@ impl Parts {
         session: &Arc<Session>,
         path: &str,
         credentials: &Credentials,
+        is_certified: bool,
     ) -> Result<Login, Refusal> {
         let fingerprint = self.authenticator.fingerprint(credentials);
+        // Nothing is left to be checked that could fail, so nobody waits.
+        if is_certified {
+            let known = self.known(session, fingerprint, &credentials.user);
+            return match known {
+                Some(known) => known,
+                None => self.check(session, path, credentials, fingerprint, true).await,
+            };
+        }
         loop {
             if let Some(known) = self.known(session, fingerprint, &credentials.user) {
                 return known;
@@ -145,7 +168,7 @@ impl Parts {
             let checking = async {
                 let _safe = session.checking();
                 let turn = queued.turn(&credentials.user).await;
-                login = Some(self.check(session, path, credentials, fingerprint).await?);
+                login = Some(self.check(session, path, credentials, fingerprint, false).await?);
                 turn.accepted();
                 Ok(())
             };
@@ -183,9 +206,13 @@ impl Parts {
         path: &str,
         credentials: &Credentials,
         fingerprint: Fingerprint,
+        is_certified: bool,
     ) -> Result<Login, Refusal> {
         let now = tokio::time::Instant::now().into_std();
-        let outcome = self.authenticator.check(&self.store.newest().tree, credentials, now).await;
+        let outcome = match is_certified {
+            true => Outcome::Accepted,
+            false => self.authenticator.check(&self.store.newest().tree, credentials, now).await,
+        };
         // What the user may do is what the configuration says now, however long the answer took.
         let newest = self.store.newest();
         let user = self.authenticator.user(&newest.tree, &credentials.user);
@@ -210,6 +237,9 @@ impl Parts {
             }
         };
         line.verdict = Some(Verdict::Authorized);
+        if is_certified {
+            line.reason = "by client certificate".to_owned();
+        }
         self.log.write(line);
         // Under one lock, so that what was accepted last and whose subscriptions run agree whoever runs first.
         let mut accepted = session.login();

@@ -32,4 +32,4 @@ pub use limits::{
     SUBSCRIPTION_PATHS_MAX,
 };
 pub use marking::{DSCP_MAX, Subscribing};
-pub use session::{NoSeat, OpenSession, Overdue, Session, Sessions};
+pub use session::{NoSeat, OpenSession, Overdue, Protection, Session, Sessions};

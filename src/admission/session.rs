@@ -47,7 +47,7 @@ struct Open {
 pub struct Session {
     id: u64,
     peer: SocketAddr,
-    encrypted: bool,
+    protection: Protection,
     opened: Timestamp,
     since: Instant,
     connection: Handle,
@@ -64,6 +64,18 @@ pub struct Session {
     moved: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
+}
+
+/// How a connection is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Not at all.
+    None,
+    /// By TLS.
+    Tls {
+        /// The common name in the certificate that the client has shown, empty when that has none.
+        client: Option<String>,
+    },
 }
 
 /// A check of credentials, and what it came to.
@@ -145,12 +157,12 @@ impl Sessions {
     }
 
     /// Opens the session of a connection that speaks HTTP/2.
-    pub fn open(self: &Arc<Self>, arrival: Arrival, encrypted: bool) -> OpenSession {
+    pub fn open(self: &Arc<Self>, arrival: Arrival, protection: Protection) -> OpenSession {
         let peer = arrival.peer();
         let session = Arc::new(Session {
             id: arrival.id(),
             peer: SocketAddr::new(peer.ip().to_canonical(), peer.port()),
-            encrypted,
+            protection,
             opened: self.clock.now(),
             since: Instant::now(),
             connection: arrival.handle(),
@@ -250,7 +262,15 @@ impl Session {
 
     /// Whether it runs over TLS.
     pub fn is_encrypted(&self) -> bool {
-        self.encrypted
+        self.protection != Protection::None
+    }
+
+    /// The common name in the certificate that the client has shown, and that was found good in the handshake.
+    pub(super) fn client_certificate(&self) -> Option<&str> {
+        match &self.protection {
+            Protection::Tls { client } => client.as_deref(),
+            Protection::None => None,
+        }
     }
 
     /// When the connection was accepted.

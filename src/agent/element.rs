@@ -6,7 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::StartError;
 use crate::config::Config;
-use crate::platform::{Handle, linux, sim};
+use crate::platform::linux::{self, apply};
+use crate::platform::{Handle, sim};
 use crate::store::{StateWriter, Store};
 use crate::time::Clock;
 
@@ -31,6 +32,16 @@ impl Element {
                 version: Some(config.release.as_str().to_owned()),
             };
             running.push(linux::Linux::start(settings, writer.clone(), clock.clone(), stop.clone()).await?);
+        }
+        if !linux.apply.is_empty() {
+            let settings = apply::Settings {
+                appliers: linux.apply.clone(),
+                ports: linux.ports.clone(),
+                resolv_conf: linux.resolv_conf.clone(),
+                data_dir: config.data_dir.clone(),
+            };
+            let started = apply::start(settings, store, clock.clone(), &stop);
+            running.push(started.map_err(StartError::Appliers)?);
         }
         if sim.ports > 0 {
             let settings = sim::Settings {

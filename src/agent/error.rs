@@ -51,6 +51,9 @@ pub enum StartError {
     /// This machine cannot be read.
     #[error(transparent)]
     Linux(#[from] linux::StartError),
+    /// It is not known what of this machine is ours.
+    #[error("the record of what was applied to this machine: {0}")]
+    Appliers(std::io::Error),
     /// The simulation cannot be as asked for.
     #[error(transparent)]
     Sim(#[from] sim::StartError),
@@ -98,6 +101,7 @@ impl StartError {
             | Self::Linux(_)
             | Self::Runtime(_)
             | Self::Signals(_)
+            | Self::Appliers(_)
             | Self::Descriptors(_)
             | Self::Random(_) => false,
         }

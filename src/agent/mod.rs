@@ -4,6 +4,7 @@
 //! opened last, when the tree holds what the platforms read. [`Agent::run`] ends only when it is told to, within a
 //! bounded time, with every stream closed by a status. Tests and the command line use the same two calls.
 
+mod certificates;
 mod datastore;
 mod element;
 mod endpoint;
@@ -30,6 +31,7 @@ use crate::feed::Registry;
 use crate::log::{SecurityLog, SecurityLogSettings};
 use crate::monitor::{self, Monitor, Server};
 use crate::net::MessageLimit;
+use crate::pki::Tally;
 use crate::platform::on_change;
 use crate::rpc::gnmi::{self, Gnmi, Knobs};
 use crate::rpc::health::Health;
@@ -37,6 +39,7 @@ use crate::rpc::reflection::Reflection;
 use crate::rpc::services;
 use crate::store::Tree;
 use crate::time::Clock;
+use certificates::Certificates;
 use datastore::Datastore;
 use element::Element;
 use endpoint::{Endpoint, Services, Telling};
@@ -52,6 +55,8 @@ pub struct Agent {
     subscriptions: Arc<Registry>,
     logins: LoginRecords,
     element: Element,
+    certificates: Certificates,
+    checks: Tally,
     endpoint: Endpoint,
 }
 
@@ -72,15 +77,19 @@ impl Agent {
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let element = Element::start(&config, store, &clock).await?;
         let subscriptions: Arc<Registry> = Arc::default();
+        let checks = Tally::default();
         let services = Services {
             gnmi: gnmi(&datastore, &config, &subscriptions, &clock),
             telling: telling(&datastore, &config)?,
             message_limit: MessageLimit::new(config.limits.request_message_bytes),
             sessions: sessions.clone(),
             admission,
+            checks: checks.clone(),
         };
+        let certificates = Certificates::new(&config, store, &clock);
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
-        Ok(Self { datastore, config: Mutex::new(config), clock, sessions, subscriptions, logins, element, endpoint })
+        let config = Mutex::new(config);
+        Ok(Self { datastore, config, clock, sessions, subscriptions, logins, element, certificates, checks, endpoint })
     }
 
     /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
@@ -116,7 +125,10 @@ impl Agent {
             Ok(door) => drop(beside.spawn(door.serve())),
             Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
         }
-        self.endpoint.run(shutdown).await;
+        tokio::select! {
+            () = self.endpoint.run(shutdown) => {}
+            () = self.certificates.run(&self.endpoint) => {}
+        }
     }
 
     fn data_dir(&self) -> PathBuf {
@@ -139,6 +151,8 @@ impl Agent {
             subscriptions: self.subscriptions.clone(),
             logins: self.logins.clone(),
             server: Box::new(server),
+            findings: self.certificates.findings(),
+            checks: self.checks.clone(),
             clock: self.clock.clone(),
         })
     }

@@ -21,6 +21,7 @@ impl Agent {
         };
         // New handshakes use the certificate as it is now, running sessions keep theirs (TLS-021).
         self.endpoint.reload(&new);
+        self.certificates.reload(&new);
         (current.tls, current.listen) = (new.tls.clone(), new.listen.clone());
         for key in waiting(&current, &new) {
             tracing::warn!(key, "changed in the file, takes effect at the next start");

@@ -21,6 +21,8 @@ pub use settings::{Config, Linux, Listen, Platform, Release, SecurityLogFile, Si
 
 use keys::Keys;
 
+use crate::pki::Files;
+
 /// Why a file is refused. One line each.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -102,6 +104,11 @@ pub enum Fault {
 }
 
 impl Config {
+    /// The files that TLS profiles name.
+    pub fn tls_files(&self) -> Files {
+        Files::new(self.tls.directory.clone().unwrap_or_else(|| self.data_dir.join("tls")))
+    }
+
     /// The settings as TOML: every key with the value in effect, then the model tables as the file has them, plain-text
     /// passwords masked.
     pub fn print(&self) -> String {

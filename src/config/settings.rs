@@ -19,6 +19,7 @@ use crate::admission::{
 };
 use crate::log::{self, Format, Level};
 use crate::pki::TlsVersion;
+use crate::platform::linux::apply::Applier;
 use crate::profile::Profile;
 use crate::schema::Sources;
 
@@ -102,6 +103,10 @@ pub struct Linux {
     pub interval: Duration,
     /// Interface name by port-id.
     pub ports: BTreeMap<String, String>,
+    /// What of the configuration takes effect on this machine.
+    pub apply: Vec<Applier>,
+    /// The file of the resolver.
+    pub resolv_conf: PathBuf,
 }
 
 /// The simulated platform.
@@ -138,7 +143,13 @@ impl Default for Config {
                 directory: None,
             },
             platform: Platform {
-                linux: Linux { enabled: true, interval: Duration::from_secs(1), ports: BTreeMap::new() },
+                linux: Linux {
+                    enabled: true,
+                    interval: Duration::from_secs(1),
+                    ports: BTreeMap::new(),
+                    apply: Vec::new(),
+                    resolv_conf: "/etc/resolv.conf".into(),
+                },
                 sim: Sim {
                     ports: 0,
                     packets_per_second: 1000,
@@ -199,6 +210,8 @@ pub(super) fn visit(config: &mut Config, keys: &mut Keys<'_>) -> Result<(), Conf
         keys.table("linux", |keys| {
             keys.flag("enabled", &mut linux.enabled)?;
             keys.millis("interval-ms", &mut linux.interval, 100..=60_000)?;
+            keys.texts("apply", &mut linux.apply)?;
+            keys.path("resolv-conf", &mut linux.resolv_conf)?;
             keys.named_texts("ports", &mut linux.ports)
         })?;
         keys.table("sim", |keys| {

@@ -143,6 +143,14 @@ fn bad_files() {
         "platform.linux.interval = 5",
         "ganymede.toml:1: unknown key 'interval' in [platform.linux], did you mean 'interval-ms'?",
     );
+    let appliers = "hostname, admin-state, mtu, description, addresses, static-routes, dns, ntp";
+    check(
+        "[platform.linux]\napply = [\"dns\", \"adresses\"]",
+        &format!(
+            "ganymede.toml:2: key 'platform.linux.apply' = \"adresses\": no such applier, did you mean 'addresses'?; \
+             there are {appliers}"
+        ),
+    );
     check("[limits]\nsessions = 9", "ganymede.toml:2: key 'limits.sessions' = 9: must be from 1 to 8");
     check("[limits]\nchannels = 226", "ganymede.toml:2: key 'limits.channels' = 226: must be from 1 to 225");
     check("[limits]\nchannels = -1", "ganymede.toml:2: key 'limits.channels' = -1: must be from 1 to 225");

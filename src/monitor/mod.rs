@@ -1,8 +1,10 @@
-//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, and the subscriptions that run.
+//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, its certificates, and the
+//! subscriptions that run.
 //!
 //! Invariant: state is at most one [`REFRESH`] old. It is read from counters that others keep anyway, and written only
 //! where it changed, so a daemon that nobody talks to makes no commit, and an RPC does not wait for this.
 
+mod certificates;
 mod grpc;
 mod listing;
 mod sessions;
@@ -12,6 +14,7 @@ mod users;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 pub use grpc::Server;
@@ -19,6 +22,7 @@ pub use grpc::Server;
 use crate::aaa::LoginRecords;
 use crate::admission::Sessions;
 use crate::feed::Registry;
+use crate::pki::{Findings, Tally};
 use crate::platform::map::Gaps;
 use crate::store::{StateBatch, StateWriter, Store, Tree};
 use crate::time::Clock;
@@ -37,6 +41,7 @@ pub struct Monitor {
     grpc: grpc::Grpc,
     sessions: Arc<Sessions>,
     seats: sessions::Seats,
+    certificates: certificates::Certificates,
     subscriptions: subscriptions::Subscriptions,
     users: users::Users,
 }
@@ -53,6 +58,10 @@ pub struct Parts {
     pub logins: LoginRecords,
     /// How the server is, by the configuration in effect.
     pub server: Box<dyn Fn(&Tree) -> Server + Send + Sync>,
+    /// What TLS profiles come to.
+    pub findings: watch::Receiver<Arc<Findings>>,
+    /// Certificates of peers that were judged.
+    pub checks: Tally,
     /// The clock.
     pub clock: Clock,
 }
@@ -60,16 +69,17 @@ pub struct Parts {
 impl Monitor {
     /// Looks up the places of everything; nothing is written yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, sessions, subscriptions, logins, server, clock } = parts;
+        let Parts { store, sessions, subscriptions, logins, server, findings, checks, clock } = parts;
         let schema = store.schema();
         let mut gaps = Gaps::default();
         let grpc = grpc::Grpc::new(schema.clone(), server, &mut gaps);
         let seats = sessions::Seats::new(schema.clone(), &mut gaps);
         let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
+        let certificates = certificates::Certificates::new(schema.clone(), findings, checks, &mut gaps);
         let users = users::Users::new(schema.clone(), logins, &mut gaps);
         gaps.report("monitor");
         let writer = StateWriter::new(store.clone());
-        Self { writer, store, clock, grpc, sessions, seats, subscriptions, users }
+        Self { writer, store, clock, grpc, sessions, seats, certificates, subscriptions, users }
     }
 
     /// Writes what has changed since the last time.
@@ -79,6 +89,7 @@ impl Monitor {
         self.grpc.write(&newest.tree, &sessions, &mut batch);
         self.seats.write(&sessions, now, &mut batch);
         self.users.write(&newest.tree, now.into_std(), &mut batch);
+        self.certificates.write(&mut batch);
         self.subscriptions.write(&mut batch);
         self.commit(batch);
         while let Some(batch) = self.subscriptions.write_paths(BATCH_PLACES) {

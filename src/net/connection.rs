@@ -174,7 +174,7 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::admission::Sessions;
+    use crate::admission::{Protection, Sessions};
     use crate::log::{SecurityLog, SecurityLogSettings};
     use crate::time::Clock;
 
@@ -187,7 +187,7 @@ mod tests {
         let path = directory.path().join("security.log");
         let log = SecurityLog::open(&SecurityLogSettings { path, bytes: 4096, files: 1 }).unwrap();
         let sessions = Sessions::new(Limits::default(), Clock::System, log);
-        let open = sessions.open(sessions.arrive(peer, &CancellationToken::new()).unwrap(), false);
+        let open = sessions.open(sessions.arrive(peer, &CancellationToken::new()).unwrap(), Protection::None);
         let session = open.session().clone();
         let mut connection = Connection::new(Wire::Plain(stream), open, Limits::default());
         let mut check = async |dscp: u8| {

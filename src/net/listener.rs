@@ -25,10 +25,12 @@ use tokio::time::{MissedTickBehavior, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::{CancellationToken, DropGuard, PollSemaphore};
 
+use super::cause;
 use super::connection::{Connection, Wire};
 use super::tls::Tls;
 use super::turn::InTurns;
-use crate::admission::{Arrival, Ended, Sessions};
+use crate::admission::{Arrival, Ended, Protection, Sessions};
+use crate::pki;
 
 /// Connections that may wait for tonic, which takes them at once.
 const READY_CONNECTIONS: usize = 16;
@@ -246,7 +248,7 @@ impl Newcomer {
         };
         match outcome {
             Ok(wire) => {
-                let open = sessions.open(arrival, matches!(wire, Wire::Tls(_)));
+                let open = sessions.open(arrival, protection(&wire));
                 // Closed when the server has been shut down meanwhile; the connection then goes with it.
                 let _ = reception.entrance.ready.send(Ok(Connection::new(wire, open, limits))).await;
             }
@@ -260,6 +262,16 @@ impl Newcomer {
 /// Has the system forget a connection at once, instead of keeping it for another minute.
 fn reset(stream: &TcpStream) {
     let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
+}
+
+fn protection(wire: &Wire) -> Protection {
+    match wire {
+        Wire::Plain(_) => Protection::None,
+        Wire::Tls(stream) => {
+            let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+            Protection::Tls { client: shown.map(|own| pki::common_name(own).unwrap_or_default()) }
+        }
+    }
 }
 
 fn set_options(stream: &TcpStream, keepalive: Option<Keepalive>) -> io::Result<()> {
@@ -281,14 +293,17 @@ fn set_options(stream: &TcpStream, keepalive: Option<Keepalive>) -> io::Result<(
 enum Mismatch {
     #[error("closed without a word")]
     Silent,
-    #[error("plaintext HTTP/2 on a TLS port; the client has to use TLS")]
-    PlaintextOnTls,
-    #[error("TLS handshake on a plaintext port; the client has to use plaintext (gnmic: --insecure)")]
+    #[error("plaintext HTTP/2 on a TLS port; the client has to use TLS; {rule}")]
+    PlaintextOnTls { rule: String },
+    #[error(
+        "TLS handshake on a plaintext port; the client has to use plaintext (gnmic: --insecure); \
+         /configure/system/grpc has no tls-server-profile, but allow-unsecure-connection"
+    )]
     TlsOnPlaintext,
     #[error("neither TLS nor HTTP/2")]
     Neither,
     #[error("TLS handshake failed: {0}")]
-    Handshake(io::Error),
+    Handshake(String),
     #[error("no handshake within {0:?}")]
     Late(Duration),
     #[error("{0}")]
@@ -314,10 +329,11 @@ async fn handshake(stream: TcpStream, transport: &Transport, turns: PollSemaphor
         Transport::Plain if is_http2 => Ok(Wire::Plain(stream)),
         Transport::Plain if is_tls => Err(Mismatch::TlsOnPlaintext),
         Transport::Tls(tls) if is_tls => {
-            let stream = InTurns::new(tls.acceptor().accept(stream), turns).await.map_err(Mismatch::Handshake)?;
+            let accepted = InTurns::new(tls.acceptor().accept(stream), turns).await;
+            let stream = accepted.map_err(|error| Mismatch::Handshake(cause::of(&error, tls.place())))?;
             Ok(Wire::Tls(Box::new(stream)))
         }
-        Transport::Tls(_) if is_http2 => Err(Mismatch::PlaintextOnTls),
+        Transport::Tls(tls) if is_http2 => Err(Mismatch::PlaintextOnTls { rule: tls.place().to_owned() }),
         Transport::Plain | Transport::Tls(_) => Err(Mismatch::Neither),
     }
 }

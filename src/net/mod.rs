@@ -3,6 +3,7 @@
 //! Invariant: a connection that comes through an [`Entrance`] has shown that it speaks what the port speaks, and
 //! carries its session. What is said on it is not looked at here.
 
+mod cause;
 mod compression;
 mod connection;
 mod listener;

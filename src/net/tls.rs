@@ -5,17 +5,22 @@
 
 use std::sync::Arc;
 
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, danger::ClientCertVerifier};
-use rustls::sign::{CertifiedKey, Signer, SigningKey};
-use rustls::{ServerConfig, SignatureAlgorithm, SignatureScheme};
+use rustls::ServerConfig;
+use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::TlsAcceptor;
 
-use crate::pki::{Identity, Offer, Unusable};
+use crate::pki::{Identity, Keys, Offer, Unusable};
+
+/// Where TLS is configured that no profile names.
+const FILE: &str = "[tls] of the configuration file";
 
 /// Everything a handshake needs. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Tls {
     config: Arc<ServerConfig>,
+    /// Where it is configured, for whoever reads why a client was refused.
+    place: Arc<str>,
 }
 
 /// Why there is no usable TLS.
@@ -45,17 +50,7 @@ impl Tls {
         clients: Option<Arc<dyn ClientCertVerifier>>,
     ) -> Result<Self, TlsError> {
         let (versions, provider) = offer.algorithms()?;
-        let keys = identities.iter().map(|identity| {
-            CertifiedKey::from_der(identity.chain().to_vec(), identity.key().clone_key(), &provider)
-                .map_err(TlsError::Certificate)
-        });
-        let mut keys = keys.collect::<Result<Vec<_>, _>>()?;
-        if let Some(allowed) = offer.schemes() {
-            for key in &mut keys {
-                key.key = Arc::new(Restricted { key: key.key.clone(), allowed: allowed.clone() });
-            }
-        }
-        let keys = Identities(keys.into_iter().map(Arc::new).collect());
+        let keys = Keys::new(identities, offer, &provider).map_err(TlsError::Certificate)?;
         let builder = ServerConfig::builder_with_provider(Arc::new(provider)).with_protocol_versions(&versions)?;
         let checks_clients = clients.is_some();
         let mut config = match clients {
@@ -71,39 +66,20 @@ impl Tls {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self { config: Arc::new(config), place: FILE.into() })
+    }
+
+    /// The same, by the profile at this path.
+    pub fn named(self, path: &str) -> Self {
+        Self { place: path.into(), ..self }
+    }
+
+    /// Where it is configured.
+    pub(super) fn place(&self) -> &str {
+        &self.place
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.clone())
-    }
-}
-
-/// Chooses among several certificates, for example one with an RSA key and one with an ECDSA key.
-#[derive(Debug)]
-struct Identities(Vec<Arc<CertifiedKey>>);
-
-impl ResolvesServerCert for Identities {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let fits = |key: &&Arc<CertifiedKey>| key.key.choose_scheme(hello.signature_schemes()).is_some();
-        self.0.iter().find(fits).cloned()
-    }
-}
-
-/// A key that signs only as the profile allows.
-#[derive(Debug)]
-struct Restricted {
-    key: Arc<dyn SigningKey>,
-    allowed: Vec<SignatureScheme>,
-}
-
-impl SigningKey for Restricted {
-    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        let offered: Vec<_> = offered.iter().copied().filter(|scheme| self.allowed.contains(scheme)).collect();
-        self.key.choose_scheme(&offered)
-    }
-
-    fn algorithm(&self) -> SignatureAlgorithm {
-        self.key.algorithm()
     }
 }

@@ -3,12 +3,16 @@
 //! Invariant: a name of the model leads to a file of this directory and to no other, whatever is in the name.
 
 use std::ffi::OsStr;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use super::Unusable;
+
+/// Longest file that is read. A revocation list of half a million certificates is shorter.
+const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// A file, and the leaf that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +33,16 @@ impl Files {
     /// The files of a directory.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into() }
+    }
+
+    /// Where a file is.
+    pub fn path(&self, file: &FileRef) -> PathBuf {
+        self.directory.join(&file.name)
+    }
+
+    /// What is wrong with the contents of a file.
+    pub(super) fn unusable(&self, file: &FileRef, reason: &str) -> Unusable {
+        bad(file, &self.path(file), reason)
     }
 
     /// The certificates in a file, in its order: PEM, or one in DER.
@@ -78,13 +92,20 @@ impl Files {
     }
 
     fn read(&self, file: &FileRef) -> Result<(PathBuf, Vec<u8>), Unusable> {
-        let path = self.directory.join(&file.name);
+        let path = self.path(file);
         // The type of the model says so too, but the models can be others.
         if Path::new(&file.name).file_name() != Some(OsStr::new(&file.name)) {
             return Err(Unusable::new(&file.leaf, format!("{:?} is not the name of a file", file.name)));
         }
-        let bytes = std::fs::read(&path).map_err(|error| bad(file, &path, &error.to_string()))?;
-        Ok((path, bytes))
+        let mut bytes = Vec::new();
+        let read = std::fs::File::open(&path).and_then(|open| open.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+        match read {
+            Err(error) => Err(bad(file, &path, &error.to_string())),
+            Ok(read) if read as u64 > FILE_BYTES_MAX => {
+                Err(bad(file, &path, &format!("is longer than {FILE_BYTES_MAX} bytes")))
+            }
+            Ok(_) => Ok((path, bytes)),
+        }
     }
 }
 

@@ -4,15 +4,32 @@
 //! unusable, and [`Unusable`] says which place it was and why (TLS-012).
 //! No sockets here: what a connection does with it is `net`'s.
 
+mod authority;
 mod files;
 mod identity;
+mod inventory;
+mod judge;
+mod keys;
+mod names;
 mod offer;
 mod profile;
-
+mod reminders;
+mod stamps;
+mod tally;
+mod trust;
+pub use authority::{Authority, Flag, Standing};
 pub use files::{FileRef, Files};
 pub use identity::{Identity, IdentityError};
+pub use inventory::{Expiry, Findings, Found, Inventory};
+pub use judge::{ClientJudge, ServerJudge};
+pub use keys::Keys;
+pub use names::{NameRule, common_name};
 pub use offer::{Offer, TlsVersion};
-pub use profile::{CertEntry, ServerProfile};
+pub use profile::{CertEntry, ClientProfile, LoadedServer, ServerProfile};
+pub use reminders::{ExpiryRules, Reminders};
+pub use stamps::Stamps;
+pub use tally::Tally;
+pub use trust::Trust;
 
 /// Why a profile cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 //! Invariant: mapping is pure and apart from reading. [`reading`] says what was read, `map` where each part of it
 //! stands in the loaded models, `links` and `system` keep what is known; they take times as arguments and give
 //! batches of state. Only `linux` and the task of `sim` touch the kernel, the clock or the runtime. Nothing here knows
-//! of subscribers or sessions, and nothing changes the box.
+//! of subscribers or sessions. Only `linux::apply` changes the box, and only what the operator has switched on.
 
 #[cfg(test)]
 mod bench;

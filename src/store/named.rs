@@ -62,6 +62,11 @@ impl<'a> Named<'a> {
         self.branch?.leaf(self.child(leaf)?).map(|leaf| &leaf.value)
     }
 
+    /// The value of a leaf that somebody set: a default in use is none.
+    pub fn stated(&self, leaf: &str) -> Option<&'a Value> {
+        self.branch?.leaf(self.child(leaf)?).filter(|leaf| !leaf.is_default()).map(|leaf| &leaf.value)
+    }
+
     /// The value of a leaf that holds a text or a name.
     pub fn text(&self, leaf: &str) -> Option<&'a str> {
         self.value(leaf)?.as_text()

@@ -74,6 +74,11 @@ impl Lab {
         self.agent.reload(&file(self.data.path()))
     }
 
+    /// What the security log holds so far.
+    pub(crate) fn security_log(&self) -> String {
+        std::fs::read_to_string(self.data.path().join("security.log")).unwrap()
+    }
+
     /// Where it listens at present.
     pub(crate) fn address(&self) -> SocketAddr {
         self.agent.address().unwrap()

@@ -23,6 +23,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use crate::authority::Issued;
 use crate::door::{Client, Door};
+use crate::harness::within;
 
 const BOTH: [TlsVersion; 2] = [TlsVersion::Tls12, TlsVersion::Tls13];
 
@@ -234,10 +235,12 @@ async fn a_mismatch_is_one_clear_line() {
     let tls = || Transport::Tls(tls_in(files.path(), &BOTH));
     let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let hello = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00";
-    let plaintext = "WARN PEER: connection refused: plaintext HTTP/2 on a TLS port; the client has to use TLS";
+    let plaintext = "WARN PEER: connection refused: plaintext HTTP/2 on a TLS port; the client has to use TLS; \
+                     [tls] of the configuration file";
     assert_eq!(logged(tls(), preface).await, [plaintext]);
     let reverse = "WARN PEER: connection refused: TLS handshake on a plaintext port; \
-                   the client has to use plaintext (gnmic: --insecure)";
+                   the client has to use plaintext (gnmic: --insecure); \
+                   /configure/system/grpc has no tls-server-profile, but allow-unsecure-connection";
     assert_eq!(logged(Transport::Plain, hello).await, [reverse]);
     let neither = "WARN PEER: connection refused: neither TLS nor HTTP/2";
     assert_eq!(logged(Transport::Plain, b"GET / HTTP/1.1\r\n\r\n").await, [neither]);
@@ -249,6 +252,35 @@ async fn a_mismatch_is_one_clear_line() {
     assert_eq!(logged(Transport::Plain, b"").await, [late]);
     // As long as it may still become a preface, HTTP/2 itself waits for it.
     assert_eq!(logged(Transport::Plain, b"PRI * FTP").await, [neither]);
+}
+
+/// A first message of a handshake by a client that knows this version and none after it.
+fn old_hello(minor: u8) -> Vec<u8> {
+    // TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA and TLS_RSA_WITH_AES_128_CBC_SHA, which all of them have, and no extension.
+    let body = [&[3, minor][..], &[7; 32], &[0, 0, 4, 0xc0, 0x13, 0, 0x2f, 1, 0]].concat();
+    let length = |bytes: usize| u16::try_from(bytes).unwrap().to_be_bytes();
+    let message = [&[1, 0][..], &length(body.len()), &body].concat();
+    [&[22, 3, 1][..], &length(message.len()), &message].concat()
+}
+
+/// TLS-013, TLS-017: TLS 1.1 and before end in an alert, whatever the knob says.
+#[tokio::test]
+async fn refuses_old_versions_with_an_alert() {
+    let files = tempfile::tempdir().unwrap();
+    for versions in [&BOTH[..], &BOTH[..1], &BOTH[1..]] {
+        let door = Door::with_tls(&tls_in(files.path(), versions));
+        for minor in [1, 2] {
+            let mut stream = TcpStream::connect(door.address).await.unwrap();
+            stream.write_all(&old_hello(minor)).await.unwrap();
+            let mut answer = Vec::new();
+            within(stream.read_to_end(&mut answer)).await.unwrap();
+            // A fatal alert (RFC 5246 7.2), and nothing else.
+            assert_eq!((answer[0], answer[5], answer.len()), (21, 2, 7), "1.{}: {answer:?}", minor - 1);
+        }
+    }
+    let line = logged(Transport::Tls(tls_in(files.path(), &BOTH)), &old_hello(2)).await;
+    assert_eq!(line.len(), 1, "{line:?}");
+    assert!(line[0].starts_with("WARN PEER: connection refused: TLS handshake failed: "), "{line:?}");
 }
 
 /// Clients that connect and say nothing keep nobody waiting.

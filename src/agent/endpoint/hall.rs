@@ -16,6 +16,7 @@ use crate::net::{self, Entrance, Limited, MessageLimit, Nameless};
 use crate::pb::GnmiServer;
 use crate::pb::health::HealthServer;
 use crate::pb::reflection::{v1, v1alpha};
+use crate::pki::Tally;
 use crate::rpc::gnmi::Gnmi;
 use crate::rpc::health::Health;
 use crate::rpc::reflection::Reflection;
@@ -35,6 +36,8 @@ pub(in crate::agent) struct Services {
     /// None where the release has none.
     pub(in crate::agent) telling: Option<Telling>,
     pub(in crate::agent) message_limit: MessageLimit,
+    /// Certificates of clients that were judged.
+    pub(in crate::agent) checks: Tally,
 }
 
 /// The services that tell about services.

@@ -27,10 +27,10 @@ use tokio_util::sync::CancellationToken;
 use super::StartError;
 use crate::config::Config;
 use crate::net::{Listener, OpenPort, Reception, Tls, Transport, local_addresses};
-use crate::pki::{Identity, Offer, ServerProfile};
+use crate::pki::{Files, Identity, Offer, ServerProfile, Tally};
 use crate::profile::Profile;
 use crate::store::{StateWriter, Store};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 use hall::Hall;
 pub(super) use hall::{Services, Telling};
 use report::{Condition, Down, Report};
@@ -42,6 +42,8 @@ const SHUTDOWN: &str = "server shutdown";
 
 /// Time until a port is tried again that could not be had.
 const PORT_RETRY: Duration = Duration::from_secs(1);
+/// Longest time until the clock is asked again whether a certificate or list has run out: clocks are set.
+const CLOCK_CHECK: Duration = Duration::from_secs(60);
 
 /// The server. Nothing of it is left once this is dropped.
 #[derive(Debug)]
@@ -77,7 +79,8 @@ impl Endpoint {
         };
         // The file is the operator's and read at start; what it names has to be there.
         if server.wish(&settings).security == Security::File {
-            server.transport = Some((Security::File, Ok(Transport::Tls(file_tls(&settings, clock).await?))));
+            let transport = Ok(Transport::Tls(file_tls(&settings, clock).await?));
+            server.transport = Some(Made { from: Security::File, transport, until: None });
         }
         server.follow(&settings, Cause::Start).await;
         // Later a port that is taken is waited for; at start somebody is there to be told.
@@ -105,6 +108,11 @@ impl Endpoint {
     /// Follows the file as it is now. Certificates are read again, changed or not.
     pub(super) fn reload(&self, config: &Config) {
         self.settings.send_replace(Settings::of(config));
+    }
+
+    /// Reads the certificates in use again.
+    pub(super) fn refresh(&self) {
+        self.settings.send_modify(|_| {});
     }
 
     /// Follows the configuration until the token is cancelled, and then ends every session. A second call only waits.
@@ -161,8 +169,7 @@ struct Server {
     clock: Clock,
     report: Report,
     started: Instant,
-    /// What the port speaks, or why it cannot, and what that was made from.
-    transport: Option<(Security, Result<Transport, String>)>,
+    transport: Option<Made>,
     /// The port, or why it could not be had, and which was asked for.
     port: Option<Result<(SocketAddr, OpenPort), crate::net::BindError>>,
     plain: Option<Hall>,
@@ -170,6 +177,27 @@ struct Server {
     /// Whether somebody has been warned about plaintext (TLS-016).
     warned: bool,
     condition: Option<Condition>,
+}
+
+/// What the port speaks.
+#[derive(Debug)]
+struct Made {
+    /// What it was made from.
+    from: Security,
+    /// It, or why there is none.
+    transport: Result<Transport, String>,
+    /// When it has to be made anew because a certificate or list has run out.
+    until: Option<Timestamp>,
+}
+
+impl Made {
+    fn new(from: &Security, made: Result<(Transport, Option<Timestamp>), String>) -> Self {
+        let (transport, until) = match made {
+            Ok((transport, until)) => (Ok(transport), until),
+            Err(reason) => (Err(reason), None),
+        };
+        Self { from: from.clone(), transport, until }
+    }
 }
 
 impl Server {
@@ -201,8 +229,15 @@ impl Server {
         match condition {
             Condition::Down(Down::Delay) => Some(self.started + wish.delay),
             Condition::Down(Down::Port(_)) => Some(Instant::now() + PORT_RETRY),
-            Condition::Down(_) | Condition::Up { .. } => None,
+            Condition::Up { .. } => self.runs_out(),
+            Condition::Down(_) => None,
         }
+    }
+
+    /// When to look whether what is used has run out.
+    fn runs_out(&self) -> Option<Instant> {
+        let until = self.transport.as_ref()?.until?;
+        Some(Instant::now() + until.since(self.clock.now()).min(CLOCK_CHECK))
     }
 
     async fn bring_up(&mut self, wish: &Wish, settings: &Settings, cause: Cause) -> Result<Condition, Down> {
@@ -240,20 +275,41 @@ impl Server {
 
     /// What the port is to speak, made anew where it has changed.
     async fn transport(&mut self, security: &Security, settings: &Settings, cause: Cause) -> Result<Transport, String> {
-        let before = self.transport.take_if(|(made_from, _)| made_from == security).map(|(_, made)| made);
+        let now = self.clock.now();
+        let before = self.transport.take_if(|made| made.from == *security);
+        let before = before.filter(|made| made.transport.is_ok() && made.until.is_none_or(|until| now < until));
         let made = match (before, cause) {
-            (Some(Ok(before)), Cause::Start | Cause::Commit) => Ok(before),
-            (before, _) => match (make(security, settings, &self.clock).await, before) {
-                (Ok(made), _) => Ok(made),
-                (Err(reason), Some(Ok(before))) => {
-                    tracing::error!("{reason}; the certificates in use stay");
-                    Ok(before)
+            (Some(before), Cause::Start | Cause::Commit) => before,
+            (before, _) => {
+                let made = Made::new(security, self.make(security, settings).await);
+                match (&made.transport, before) {
+                    (Err(reason), Some(before)) => {
+                        tracing::error!("{reason}; the certificates in use stay");
+                        before
+                    }
+                    _ => made,
                 }
-                (Err(reason), _) => Err(reason),
-            },
+            }
         };
-        self.transport = Some((security.clone(), made.clone()));
-        made
+        self.transport.insert(made).transport.clone()
+    }
+
+    async fn make(&self, security: &Security, settings: &Settings) -> Result<(Transport, Option<Timestamp>), String> {
+        match security {
+            Security::Plain => Ok((Transport::Plain, None)),
+            Security::Impossible(reason) => Err(reason.clone()),
+            Security::Profile(profile) => {
+                let (profile, files) = (profile.clone(), settings.files.clone());
+                let (checks, now) = (self.services.checks.clone(), self.clock.now());
+                let made = tokio::task::spawn_blocking(move || profile_tls(&profile, &files, &checks, now)).await;
+                let (tls, until) = made.map_err(|error| error.to_string())??;
+                Ok((Transport::Tls(tls), until))
+            }
+            Security::File => match file_tls(settings, &self.clock).await {
+                Ok(tls) => Ok((Transport::Tls(tls), None)),
+                Err(error) => Err(error.to_string()),
+            },
+        }
     }
 
     fn address(&self) -> Option<SocketAddr> {
@@ -297,21 +353,18 @@ fn end(hall: Option<Hall>, reason: &str) -> Option<JoinHandle<()>> {
     hall.and_then(|hall| hall.close(reason))
 }
 
-async fn make(security: &Security, settings: &Settings, clock: &Clock) -> Result<Transport, String> {
-    match security {
-        Security::Plain => Ok(Transport::Plain),
-        Security::Impossible(reason) => Err(reason.clone()),
-        Security::Profile(profile) => profile_tls(profile, settings).map(Transport::Tls),
-        Security::File => file_tls(settings, clock).await.map(Transport::Tls).map_err(|error| error.to_string()),
-    }
-}
-
-fn profile_tls(profile: &ServerProfile, settings: &Settings) -> Result<Tls, String> {
-    let identities = profile.identities(&settings.files).map_err(|unusable| unusable.to_string())?;
-    for identity in &identities {
-        tell_fingerprint(identity);
-    }
-    Tls::new(&identities, &profile.offer, None).map_err(|error| format!("{} - {error}", profile.path))
+fn profile_tls(
+    profile: &ServerProfile,
+    files: &Files,
+    checks: &Tally,
+    now: Timestamp,
+) -> Result<(Tls, Option<Timestamp>), String> {
+    let loaded = profile.load(files, checks, now).map_err(|unusable| unusable.to_string())?;
+    let clients = loaded.clients.map(|judge| judge as _);
+    let tls = Tls::new(&loaded.identities, &profile.offer, clients);
+    let tls = tls.map_err(|error| format!("{} - {error}", profile.path))?.named(&profile.path);
+    loaded.identities.iter().for_each(tell_fingerprint);
+    Ok((tls, loaded.until))
 }
 
 async fn file_tls(settings: &Settings, clock: &Clock) -> Result<Tls, StartError> {

@@ -32,8 +32,7 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn of(config: &Config) -> Self {
-        let own = config.data_dir.join("tls");
-        let files = Files::new(config.tls.directory.clone().unwrap_or_else(|| own.clone()));
+        let (own, files) = (config.data_dir.join("tls"), config.tls_files());
         Self { listen: config.listen.clone(), tls: config.tls.clone(), own, files }
     }
 }
@@ -61,7 +60,7 @@ pub(super) struct Wish {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Security {
     /// By a TLS profile of the model.
-    Profile(ServerProfile),
+    Profile(Box<ServerProfile>),
     /// By the certificate that the file names, or one made here.
     File,
     /// Not at all.
@@ -102,7 +101,7 @@ impl Security {
     fn read(settings: &Settings, profile: &Profile, schema: &Schema, tree: &Tree, grpc: &Named<'_>) -> Self {
         if let Some(name) = grpc.text("tls-server-profile") {
             return match ServerProfile::read(schema, tree, name) {
-                Ok(profile) => Self::Profile(profile),
+                Ok(profile) => Self::Profile(Box::new(profile)),
                 Err(unusable) => Self::from(unusable),
             };
         }

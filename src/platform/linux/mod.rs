@@ -7,9 +7,10 @@
 //!   machine   disks, processes, sensors, identity -----> the same
 //! ```
 //!
-//! Invariant: a collector that fails says so once, is retried, and takes nothing else down. No shell is run, and nothing
-//! on the box is changed.
+//! Invariant: a collector that fails says so once, is retried, and takes nothing else down. No shell is run. Nothing on
+//! the box is changed but by [`apply`], which is off unless the operator asks for it.
 
+pub mod apply;
 mod kernel;
 mod machine;
 mod message;

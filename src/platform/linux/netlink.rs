@@ -7,7 +7,7 @@ use std::io;
 
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use rtnetlink::packet_core::{NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::AsyncSocket;
 use rtnetlink::{Handle, MulticastGroup};
@@ -44,9 +44,36 @@ pub(super) struct Requests {
 
 impl Requests {
     pub(super) fn open() -> Result<Self, NetlinkError> {
+        Self::opened(false)
+    }
+
+    /// A socket whose lists hold only what the header of their request describes. Kernels before 4.20 list all there is.
+    pub(super) fn open_strict() -> Result<Self, NetlinkError> {
+        Self::opened(true)
+    }
+
+    fn opened(strict: bool) -> Result<Self, NetlinkError> {
         let (mut connection, handle, _) = rtnetlink::new_connection().map_err(NetlinkError::Open)?;
         connection.set_forward_done(true);
+        if strict {
+            let _ = connection.socket_mut().socket_ref().set_netlink_get_strict_chk(true);
+        }
         Ok(Self { handle, _connection: own(connection) })
+    }
+
+    /// Has something changed; `flags` say what is to be there before. Returns when the kernel has done it.
+    pub(super) async fn change(&mut self, request: RouteNetlinkMessage, flags: u16) -> Result<(), NetlinkError> {
+        let mut message = NetlinkMessage::from(request);
+        message.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+        let mut replies = self.handle.request(message).map_err(|_| NetlinkError::Closed)?;
+        while let Some(reply) = replies.next().await {
+            if let NetlinkPayload::Error(error) = reply.payload
+                && error.code.is_some()
+            {
+                return Err(NetlinkError::Refused(error.to_io()));
+            }
+        }
+        Ok(())
     }
 
     /// Lists what the request asks for, as far as `keep` keeps it. A list that changed while it was read is read again.
@@ -88,7 +115,7 @@ impl Requests {
     }
 }
 
-/// A socket that listens to changes of links and addresses.
+/// A socket that listens to changes.
 pub(super) struct Events {
     messages: BoxStream<'static, NetlinkMessage<RouteNetlinkMessage>>,
     _connection: JoinSet<()>,
@@ -104,8 +131,10 @@ pub(super) enum Heard {
 }
 
 impl Events {
-    pub(super) fn open() -> Result<Self, NetlinkError> {
-        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
+    /// Listens to links and addresses, and to `more`.
+    pub(super) fn open(more: &[MulticastGroup]) -> Result<Self, NetlinkError> {
+        let mut groups = vec![MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
+        groups.extend(more);
         let (mut connection, _, messages) = rtnetlink::new_multicast_connection(&groups).map_err(NetlinkError::Open)?;
         // Beyond the limit for unprivileged processes the kernel takes less than asked for, which is no fault.
         let _ = connection.socket_mut().socket_mut().set_rx_buf_sz(EVENT_BUFFER_BYTES);

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::apply::PROTOCOL;
 use super::netlink::{NetlinkError, Requests};
 use super::proc;
 use super::watch::Slow;
@@ -163,7 +164,7 @@ async fn read_lists(requests: &mut Option<Requests>) -> Result<(BTreeMap<u32, Ne
         counts.total += 1;
         let part = match protocol {
             RouteProtocol::Kernel | RouteProtocol::Ra => &mut counts.local,
-            RouteProtocol::Boot | RouteProtocol::Static | RouteProtocol::Dhcp => &mut counts.fixed,
+            RouteProtocol::Boot | RouteProtocol::Static | RouteProtocol::Dhcp | PROTOCOL => &mut counts.fixed,
             RouteProtocol::Bgp => &mut counts.bgp,
             RouteProtocol::Isis => &mut counts.isis,
             RouteProtocol::Ospf => &mut counts.ospf,

@@ -61,7 +61,7 @@ struct Sockets {
 
 impl Sockets {
     fn open() -> Result<Self, NetlinkError> {
-        Ok(Self { events: Events::open()?, requests: Requests::open()? })
+        Ok(Self { events: Events::open(&[])?, requests: Requests::open()? })
     }
 }
 

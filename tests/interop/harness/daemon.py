@@ -85,7 +85,7 @@ class Daemon:
     def start(self):
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [binary(), "run", "--config", self.config],
+                self._command(),
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -100,6 +100,9 @@ class Daemon:
                 raise RuntimeError(f"did not listen within {START_SECONDS} s:\n{self.log}")
             time.sleep(0.02)
         return self
+
+    def _command(self):
+        return [binary(), "run", "--config", self.config]
 
     def _accepts(self):
         with socket.socket() as probe:
