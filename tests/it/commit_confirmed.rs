@@ -197,9 +197,9 @@ async fn the_id_is_the_right_to_confirm() {
         update(&at, &content.replace("NAME", name).replace("MEMBER", member))
     };
     client.apply(user("other", "administrative")).await;
-    client.apply(user("reader", "read")).await;
     let profile = "/configure/system/security/aaa/local-profiles/profile[user-profile-name=read]";
     client.apply(update(profile, r#"{"default-action":"read-only-all"}"#)).await;
+    client.apply(user("reader", "read")).await;
     let (other, reader) = (harness.client("other").await, harness.client("reader").await);
     client.apply(request("c1", "after", None)).await;
     check_refused(reader.set(confirm("c1")).await, Code::PermissionDenied, &["may only read"]);
