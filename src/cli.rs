@@ -9,7 +9,14 @@ use crate::aaa::local::{self, HashError};
 use crate::codec::{PROTO_FILE_NAME, proto_file};
 use crate::config::{self, ConfigError};
 use crate::control::{SessionAction, SubscriptionAction};
+use crate::fleet::TARGETS_MAX;
 use crate::schema::{LoadError, load};
+
+mod tree;
+mod yang;
+
+pub use tree::TreeError;
+pub use yang::{Models, YangAction, checked, list, tree};
 
 /// The gRPC management plane of a carrier router, for a Linux lab VM or whitebox.
 #[derive(Debug, Parser)]
@@ -67,6 +74,27 @@ pub enum Command {
         /// The TOML file whose models count; without one, the models that come with the program
         #[arg(long)]
         config: Option<PathBuf>,
+    },
+    /// Run many simulated elements on consecutive ports, all made from one template
+    Simulate {
+        /// How many
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=i64::from(TARGETS_MAX)))]
+        targets: u16,
+        /// The TOML file; {n} in it is the number of the element
+        #[arg(long)]
+        template: PathBuf,
+        /// Port of the first
+        #[arg(long, default_value_t = 57400)]
+        port: u16,
+        /// Directory for the data of all, one below it for each; the data-dir of the template unless given
+        #[arg(long)]
+        data_dir: Option<PathBuf>,
+    },
+    /// Say which YANG modules are loaded, print them as a tree, or check directories of them
+    Yang {
+        /// What to do
+        #[command(subcommand)]
+        action: YangAction,
     },
     /// Read a password from standard input and print its hash for the TOML file
     Passwd,

@@ -12,8 +12,8 @@
 //! - rim: [`pb`] (wire messages), [`codec`] (between wire and words), [`feed`] (a subscription as a stream), [`net`]
 //!   (listener, TLS), [`admission`] (sessions, channels, who may do what), [`monitor`] (state about the daemon itself)
 //! - services: [`rpc`]
-//! - process: [`log`], [`config`] (the TOML file), [`agent`] (how the parts are put together), [`signals`],
-//!   [`control`] (commands to a daemon that runs), [`cli`]
+//! - process: [`log`], [`config`] (the TOML file), [`agent`] (how the parts are put together), [`fleet`]
+//!   (many elements in one process), [`signals`], [`control`] (commands to a daemon that runs), [`cli`]
 
 pub mod time;
 pub mod value;
@@ -42,5 +42,6 @@ pub mod agent;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod fleet;
 pub mod log;
 pub mod signals;

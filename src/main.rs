@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use ganymede::agent::{Agent, StartError};
-use ganymede::cli::{Arguments, Command, PasswdError, ProtoError, passwd, proto};
+use ganymede::agent::{Agent, StartError, producers};
+use ganymede::cli::{self, Arguments, Command, Models, PasswdError, ProtoError, YangAction, passwd, proto};
 use ganymede::config::{self, Config};
 use ganymede::control::{self, Question, SessionAction, SubscriptionAction, print_answer};
+use ganymede::fleet::{self, Fleet, FleetError, Plan, Target};
 use ganymede::log;
 use ganymede::platform::on_change_paths;
-use ganymede::schema::{Sources, load};
+use ganymede::schema::{Loaded, Sources, load};
 use ganymede::signals::Signals;
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +59,10 @@ fn main() -> ExitCode {
                 Ok(yang) => list_on_change_paths(&yang),
             }
         }
+        Command::Yang { action } => yang(action),
+        Command::Simulate { targets, template, port, data_dir } => {
+            simulate(&Plan { template, targets, port, data_dir })
+        }
         Command::Run { config, check, print_config } => match config::load(&config) {
             Err(error) => failed(&error, CONFIGURATION),
             Ok(settings) if print_config => {
@@ -67,6 +72,43 @@ fn main() -> ExitCode {
             Ok(settings) => run(settings, &config, check),
         },
     }
+}
+
+fn yang(action: YangAction) -> ExitCode {
+    let text = match action {
+        YangAction::Check { dirs, config } => match cli::checked(&dirs, config.as_ref()) {
+            Ok((text, wrong)) => {
+                print(&text);
+                return if wrong { CONFIGURATION.into() } else { ExitCode::SUCCESS };
+            }
+            Err(error) => return failed(&error, CONFIGURATION),
+        },
+        YangAction::List { models, all } => loaded(&models).map(|loaded| cli::list(&loaded.schema, all)),
+        YangAction::Tree { path, depth, fed, models } => match loaded(&models) {
+            Ok(loaded) => match cli::tree(&loaded.schema, &producers(&loaded.schema), path.as_deref(), depth, fed) {
+                Ok(text) => Ok(text),
+                Err(error) => return failed(&error, USAGE),
+            },
+            Err(code) => Err(code),
+        },
+    };
+    match text {
+        Ok(text) => {
+            print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(code) => code,
+    }
+}
+
+fn loaded(models: &Models) -> Result<Loaded, ExitCode> {
+    let sources = models.sources().map_err(|error| failed(&error, CONFIGURATION))?;
+    load(&sources).map_err(|error| failed(&error, CONFIGURATION))
+}
+
+/// Whoever reads may have had enough: `| head`.
+fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 /// Asks the daemon that runs with this file.
@@ -130,6 +172,34 @@ async fn daemon(settings: Config, file: PathBuf) -> Result<(), StartError> {
     tokio::select! {
         () = agent.run(shutdown.clone()) => {}
         () = signals.serve(&agent, &file, &shutdown) => {}
+    }
+    Ok(())
+}
+
+fn simulate(plan: &Plan) -> ExitCode {
+    let outcome = plan.targets().and_then(serve_fleet);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_configuration() => failed(&error, CONFIGURATION),
+        Err(error) => failed(&error, UNAVAILABLE),
+    }
+}
+
+#[tokio::main]
+async fn serve_fleet(targets: Vec<Target>) -> Result<(), FleetError> {
+    if let Some(first) = targets.first() {
+        log::start(first.config.log);
+    }
+    fleet::allow_files(targets.len());
+    let mut signals = Signals::install().map_err(FleetError::Signals)?;
+    let fleet = Fleet::bind(targets).await?;
+    for (name, address) in fleet.addresses() {
+        print(&format!("{name} {}\n", address.map_or_else(|| "-".to_owned(), |address| address.to_string())));
+    }
+    let shutdown = CancellationToken::new();
+    tokio::select! {
+        () = fleet.run(shutdown.clone()) => {}
+        () = signals.serve_fleet(&shutdown) => {}
     }
     Ok(())
 }

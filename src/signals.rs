@@ -30,6 +30,15 @@ impl Signals {
 
     /// Serves signals. Returns after a second ending signal.
     pub async fn serve(&mut self, agent: &Agent, file: &Path, shutdown: &CancellationToken) {
+        self.serve_with(shutdown, || reload(agent, file)).await;
+    }
+
+    /// The same for a fleet, which is started anew to follow its template.
+    pub async fn serve_fleet(&mut self, shutdown: &CancellationToken) {
+        self.serve_with(shutdown, || tracing::warn!("a fleet does not read its template again, start it anew")).await;
+    }
+
+    async fn serve_with(&mut self, shutdown: &CancellationToken, hangup: impl Fn()) {
         loop {
             let ending = tokio::select! {
                 _ = self.terminate.recv() => Some("SIGTERM"),
@@ -37,7 +46,7 @@ impl Signals {
                 _ = self.hangup.recv() => None,
             };
             match ending {
-                None => reload(agent, file),
+                None => hangup(),
                 Some(name) if shutdown.is_cancelled() => {
                     tracing::warn!(signal = name, "second signal, ending at once");
                     return;

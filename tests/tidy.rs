@@ -113,7 +113,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("control", &["telemetry", "feed", "admission"]),
     ("signals", &["agent"]),
-    ("cli", &["aaa", "codec", "config", "control", "schema"]),
+    ("fleet", &["agent", "config"]),
+    ("cli", &["aaa", "codec", "config", "control", "fleet", "schema", "value"]),
 ];
 
 const LINES_MAX: usize = 600;

@@ -57,11 +57,13 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
     let (_server, mut bare) = bench.reference(&["--entries", "0"]).await?;
     let mut loaded = 0;
     let mut slowest: Option<Goal> = None;
+    let mut sets: Vec<(usize, f64)> = Vec::new();
     for entries in SIZES.into_iter().filter(|entries| *entries <= bench.budget.entries_max) {
         load(&mut session, loaded, entries).await?;
         loaded = entries;
         let row = measure(bench, &mut session, &mut bare, entries).await?;
         row.print_to(&mut table, entries);
+        sets.push((entries * LEAVES_PER_ENTRY, row.set.median() / 1e3));
         let goal = row.leaf_goal();
         slowest = slowest.filter(|other| other.ratio() >= goal.ratio()).or(Some(goal));
         if entries == GOAL_ENTRIES {
@@ -70,9 +72,28 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
         }
     }
     bench.goals.extend(slowest);
+    bench.goals.extend(flatness(&sets));
     daemon.stop().await?;
     print!("\nW4  unary calls, microseconds, one at a time; an entry has {LEAVES_PER_ENTRY} leaves\n{table}");
+    let series: Vec<_> = sets.iter().map(|(leaves, millis)| format!("{leaves}: {}", Figure(*millis))).collect();
+    println!("  Set of one leaf by leaves in the tree, ms at the median: {}", series.join(", "));
     Ok(())
+}
+
+/// G5 over the sizes: what a Set of one leaf takes in the largest tree, against the smallest of the same run.
+fn flatness(sets: &[(usize, f64)]) -> Option<Goal> {
+    let (&(_, smallest), &(_, largest)) = (sets.first()?, sets.last()?);
+    Some(Goal {
+        id: "G5",
+        what: "the same in the largest tree",
+        unit: "ms",
+        measured: largest,
+        reference: smallest,
+        reference_is: "in 1,000 leaves",
+        must: 2.0 * smallest,
+        aim: 1.25 * smallest,
+        basis: Basis::Stated,
+    })
 }
 
 async fn measure(bench: &Bench, session: &mut Session, bare: &mut Session, entries: usize) -> Result<Row> {

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use crate::aaa::{self, SetGuard, Users};
 use crate::config::{Config, ModelTables, edits};
-use crate::schema::{Loaded, load};
+use crate::schema::load;
 use crate::store::{ConfigWriter, Journal, Record, Store, Tree, Unconfirmed, Validator, prepare};
 use crate::time::Clock;
 
-use super::StartError;
+use super::{Models, StartError};
 
 /// Store and writer, ready to serve.
 #[derive(Debug)]
@@ -24,9 +24,8 @@ pub(super) struct Datastore {
 
 impl Datastore {
     /// Opens the datastore and applies the startup configuration.
-    pub(super) fn open(config: &Config, clock: &Clock) -> Result<Self, StartError> {
-        let loaded = load(&config.yang)?;
-        let schema = loaded.schema.clone();
+    pub(super) fn open(config: &Config, models: &Models, clock: &Clock) -> Result<Self, StartError> {
+        let schema = models.loaded.schema.clone();
         let (mut journal, mut saved) = Journal::open(&config.data_dir)?;
         if let Some(Unconfirmed { commit_id, id }) = saved.unconfirmed.take() {
             let record = Record::of_system(format!("commit '{id}' was not confirmed before a restart"), clock.now());
@@ -35,7 +34,7 @@ impl Datastore {
         }
         let restored = saved.restore(&schema)?;
         let applied = saved.startup;
-        let datastore = Self::with_tree(&loaded, restored, journal, clock)?;
+        let datastore = Self::with_tree(models, restored, journal, clock)?;
         if !saved.is_fresh() {
             tracing::info!(commit = saved.last_commit_id, "saved configuration loaded");
         }
@@ -56,9 +55,9 @@ impl Datastore {
         Ok(())
     }
 
-    fn with_tree(loaded: &Loaded, restored: Tree, journal: Journal, clock: &Clock) -> Result<Self, StartError> {
-        let now = clock.now();
-        let mut validator = Validator::new(loaded);
+    fn with_tree(models: &Models, restored: Tree, journal: Journal, clock: &Clock) -> Result<Self, StartError> {
+        let (now, loaded) = (clock.now(), &models.loaded);
+        let mut validator = Validator::with(models.rules.clone());
         let (tree, _) =
             prepare(&loaded.schema, &mut validator, &Tree::default(), restored, &[], now).map_err(StartError::Saved)?;
         validator.accept();

@@ -9,7 +9,9 @@ mod datastore;
 mod element;
 mod endpoint;
 mod error;
+mod models;
 mod patience;
+mod producers;
 mod reload;
 
 use std::net::SocketAddr;
@@ -21,10 +23,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use error::StartError;
+pub use models::Models;
+pub use producers::{Producers, producers};
 
 use crate::aaa::{Authenticator, LoginRecords};
 use crate::admission::{Admission, Limits, Sessions};
-use crate::codec::Wire;
 use crate::config::Config;
 use crate::control::{self, Door};
 use crate::feed::Registry;
@@ -32,7 +35,6 @@ use crate::log::{SecurityLog, SecurityLogSettings};
 use crate::monitor::{self, Monitor, Server};
 use crate::net::MessageLimit;
 use crate::pki::Tally;
-use crate::platform::on_change;
 use crate::rpc::gnmi::{self, Gnmi, Knobs};
 use crate::rpc::health::Health;
 use crate::rpc::reflection::Reflection;
@@ -61,10 +63,16 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Opens the datastore, the security log and the port.
+    /// Loads the models, and opens the datastore, the security log and the port.
     pub async fn bind(config: Config) -> Result<Self, StartError> {
+        let models = Models::load(&config.yang)?;
+        Self::bind_with(config, &models).await
+    }
+
+    /// The same with models that are loaded already, which several agents of a process may share.
+    pub async fn bind_with(config: Config, models: &Models) -> Result<Self, StartError> {
         let clock = Clock::System;
-        let datastore = Datastore::open(&config, &clock)?;
+        let datastore = Datastore::open(&config, models, &clock)?;
         let store = &datastore.store;
         let log = SecurityLog::open(&SecurityLogSettings {
             path: config.security_log.path.clone().unwrap_or_else(|| config.data_dir.join("security.log")),
@@ -79,7 +87,7 @@ impl Agent {
         let subscriptions: Arc<Registry> = Arc::default();
         let checks = Tally::default();
         let services = Services {
-            gnmi: gnmi(&datastore, &config, &subscriptions, &clock),
+            gnmi: gnmi(&datastore, models, &config, &subscriptions, &clock),
             telling: telling(&datastore, &config)?,
             message_limit: MessageLimit::new(config.limits.request_message_bytes),
             sessions: sessions.clone(),
@@ -168,15 +176,15 @@ fn telling(datastore: &Datastore, config: &Config) -> Result<Option<Telling>, St
     Ok(Some(Telling { health: Health::new(services), reflection }))
 }
 
-fn gnmi(datastore: &Datastore, config: &Config, subscriptions: &Arc<Registry>, clock: &Clock) -> Gnmi {
+fn gnmi(datastore: &Datastore, models: &Models, config: &Config, subscriptions: &Arc<Registry>, clock: &Clock) -> Gnmi {
     let schema = datastore.store.schema().clone();
     let Limits { get_response_bytes, subscribe_message_bytes, set_edits, subscription_paths, .. } = config.limits;
     let Limits { arbitration_roles, commit_patience, .. } = config.limits;
     Gnmi::new(gnmi::Parts {
         store: datastore.store.clone(),
         config: datastore.config.clone(),
-        wire: Arc::new(Wire::new(schema.clone())),
-        capable: Arc::new(on_change(&schema)),
+        wire: models.wire.clone(),
+        capable: models.capable.clone(),
         users: datastore.users.clone(),
         knobs: Knobs::new(&schema),
         clock: clock.clone(),

@@ -80,6 +80,36 @@ impl ModelTables {
         line.map(|line| format!("{}:{line}", self.file))
     }
 
+    /// `/configure/system/name`, when the file says it.
+    pub fn system_name(&self) -> Option<&str> {
+        let system = self.configure.iter().find(|member| bare(&member.name) == "system")?;
+        let name = table(&system.item)?.iter().find(|member| bare(&member.name) == "name")?;
+        match &name.item.data {
+            Data::Text(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Says `/configure/system/name` instead of the file.
+    pub fn set_system_name(&mut self, name: &str) {
+        let text = |line| Item { line, data: Data::Text(name.to_owned()) };
+        let own = |line| Member { name: "name".to_owned(), line, item: text(line) };
+        match self.configure.iter_mut().find(|member| bare(&member.name) == "system") {
+            Some(Member { item: Item { data: Data::Table(members), .. }, line, .. }) => {
+                match members.iter_mut().find(|member| bare(&member.name) == "name") {
+                    Some(member) => member.item = text(member.line),
+                    None => members.push(own(*line)),
+                }
+            }
+            // Something that is no table is refused where the schema is known.
+            Some(_) => {}
+            None => {
+                let item = Item { line: 1, data: Data::Table(vec![own(1)]) };
+                self.configure.push(Member { name: "system".to_owned(), line: 1, item });
+            }
+        }
+    }
+
     /// Appends the tables as TOML, plain passwords masked.
     pub(super) fn print(&self, out: &mut String) {
         let mut whole = toml::Table::new();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::listing::Listing;
 use crate::admission::{Finished, RpcFacts, Session};
-use crate::platform::map::{Datum, Gaps, Row, Single};
+use crate::platform::map::{Datum, Gaps, Row, Single, Table};
 use crate::schema::Schema;
 use crate::store::{StateBatch, Tree};
 use crate::time::Timestamp;
@@ -93,6 +93,14 @@ const RPC_ROWS: &[Row<Running>] = &[
     Row("user-name", |now| Some(Datum::Text((&*now.rpc.user).into()))),
     Row("session-id", |now| Some(Datum::Number(now.session.into()))),
 ];
+
+/// Looks all leaves up.
+pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
+    Table::new(schema, SERVER, SERVER_ROWS, gaps);
+    Table::new(schema, MANAGEMENT, MANAGEMENT_ROWS, gaps);
+    Table::new(schema, CONNECTION, CONNECTION_ROWS, gaps);
+    Table::new(schema, RPC, RPC_ROWS, gaps);
+}
 
 /// The server with its connections and RPCs.
 pub(super) struct Grpc {

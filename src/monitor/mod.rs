@@ -11,6 +11,7 @@ mod sessions;
 mod subscriptions;
 mod users;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::admission::Sessions;
 use crate::feed::Registry;
 use crate::pki::{Findings, Tally};
 use crate::platform::map::Gaps;
+use crate::schema::{NodeId, Schema};
 use crate::store::{StateBatch, StateWriter, Store, Tree};
 use crate::time::Clock;
 
@@ -67,6 +69,15 @@ pub struct Parts {
 }
 
 impl Monitor {
+    /// The leaves that it writes, as far as the loaded models have them.
+    pub fn leaves(schema: &Schema) -> BTreeSet<NodeId> {
+        let mut gaps = Gaps::default();
+        grpc::look_up(schema, &mut gaps);
+        sessions::look_up(schema, &mut gaps);
+        subscriptions::look_up(schema, &mut gaps);
+        gaps.fed()
+    }
+
     /// Looks up the places of everything; nothing is written yet.
     pub fn new(parts: Parts) -> Self {
         let Parts { store, sessions, subscriptions, logins, server, findings, checks, clock } = parts;

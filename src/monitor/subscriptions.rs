@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::listing::Listing;
 use crate::codec::BundleSizes;
 use crate::feed::{Account, PathDescription, Registry};
-use crate::platform::map::{Datum, Gaps, Row};
+use crate::platform::map::{Datum, Gaps, Row, Table};
 use crate::schema::Schema;
 use crate::store::StateBatch;
 use crate::telemetry::{Collections, ListMode, PathMode};
@@ -16,6 +16,12 @@ use crate::value::Text;
 
 const SUBSCRIPTION: &str = "nokia-state:state/system/telemetry/grpc/subscription";
 const PATH: &str = "nokia-state:state/system/telemetry/grpc/subscription/path";
+
+/// Looks all leaves up.
+pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
+    Table::new(schema, SUBSCRIPTION, SUBSCRIPTION_ROWS, gaps);
+    Table::new(schema, PATH, PATH_ROWS, gaps);
+}
 
 /// A subscription as it is now.
 #[derive(PartialEq)]

@@ -15,12 +15,16 @@ mod secret;
 mod set;
 mod types;
 
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use accept::{Input, Rule, TypeError};
 pub use constraints::{Constraint, ConstraintId, ConstraintKind, Constraints};
+#[cfg(test)]
+pub(crate) use libyang::Wrong;
 pub use libyang::{Mirror, MirrorError};
-pub use load::{LoadError, Loaded, Sources, load};
+pub use load::{Checked, LeafPlace, LoadError, Loaded, Sources, check, load};
 pub use pattern::TextPattern;
 pub use renamed::Naming;
 pub use secret::is_secret_name;
@@ -44,7 +48,34 @@ impl NodeId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModuleId(u16);
 
-/// An implemented YANG module.
+/// Where the text of a module comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// It is part of the program.
+    BuiltIn,
+    /// A file.
+    File(PathBuf),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("built in"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// A feature of a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feature {
+    /// Its name.
+    pub name: Text,
+    /// Whether what depends on it is there.
+    pub enabled: bool,
+}
+
+/// A YANG module.
 #[derive(Debug)]
 pub struct Module {
     /// Module name, the prefix of RFC 7951 names.
@@ -57,6 +88,16 @@ pub struct Module {
     pub organization: Text,
     /// `oc-ext:openconfig-version`, when the module states one (CAP-004).
     pub openconfig_version: Option<Text>,
+    /// Where its text comes from.
+    pub origin: Origin,
+    /// Its features, in the order of the text.
+    pub features: Box<[Feature]>,
+    /// Names, revisions and origins of its submodules.
+    pub submodules: Box<[(Text, Text, Origin)]>,
+    /// Names of the modules that add nodes to it.
+    pub augmented_by: Box<[Text]>,
+    /// Names of the modules that deviate it.
+    pub deviated_by: Box<[Text]>,
 }
 
 /// What a data node is.
@@ -212,6 +253,7 @@ impl Node {
 pub struct Schema {
     nodes: Vec<Node>,
     modules: Vec<Module>,
+    words: Vec<Module>,
     choices: Vec<Choice>,
     /// By node: `config true` with a `config false` node below. See [`mixed`].
     mixed: Box<[bool]>,
@@ -235,6 +277,12 @@ impl Schema {
     /// All implemented modules, sorted by name: those that define data, and those that only change others.
     pub fn modules(&self) -> &[Module] {
         &self.modules
+    }
+
+    /// The modules that only define words for others (types, groupings, extensions, identities that nobody uses), sorted
+    /// by name. No node is in them.
+    pub fn words(&self) -> &[Module] {
+        &self.words
     }
 
     /// All choices, by number.

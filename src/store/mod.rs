@@ -35,4 +35,4 @@ pub use recent::ConfigChange;
 pub use select::{Cursor, Found, instances};
 pub use state::{NotState, StateBatch, StateWriter};
 pub use tree::{Branch, Child, Entry, Leaf, List, Tree};
-pub use validate::{Validator, Violation};
+pub use validate::{Rules, Validator, Violation};

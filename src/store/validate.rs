@@ -6,20 +6,23 @@
 
 mod cardinality;
 mod conditions;
+#[cfg(test)]
+mod equivalence;
 mod reference;
 #[cfg(test)]
 mod tests;
 mod touched;
 mod unique;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use self::cardinality::Cardinality;
-use self::conditions::{Asked, Conditions};
-use self::reference::References;
+use self::conditions::{Asked, ConditionRules, Conditions};
+use self::reference::{ReferenceRules, References};
 use self::touched::Change;
-use self::unique::Unique;
+use self::unique::{Unique, UniqueRules};
 use super::delta::Delta;
 use super::settle::settle;
 use super::tree::Tree;
@@ -31,7 +34,7 @@ use crate::time::Timestamp;
 const VIOLATIONS_MAX: usize = 20;
 
 /// A rule that a candidate breaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Violation {
     /// The place that breaks it, as text.
     pub path: String,
@@ -51,11 +54,34 @@ impl fmt::Display for Violation {
     }
 }
 
+/// Everything that the modules demand, found once. Validators of the same modules share it.
+#[derive(Debug)]
+pub struct Rules {
+    schema: Arc<Schema>,
+    cardinality: Cardinality,
+    unique: UniqueRules,
+    references: ReferenceRules,
+    conditions: ConditionRules,
+}
+
+impl Rules {
+    /// The rules of loaded modules.
+    pub fn new(loaded: &Loaded) -> Self {
+        let schema = loaded.schema.clone();
+        Self {
+            cardinality: Cardinality::new(&schema),
+            unique: UniqueRules::new(&schema),
+            references: ReferenceRules::new(&schema),
+            conditions: ConditionRules::new(loaded),
+            schema,
+        }
+    }
+}
+
 /// Judges candidates, one after the other.
 #[derive(Debug)]
 pub struct Validator {
-    schema: Arc<Schema>,
-    cardinality: Cardinality,
+    rules: Arc<Rules>,
     unique: Unique,
     references: References,
     conditions: Conditions,
@@ -66,13 +92,16 @@ pub struct Validator {
 impl Validator {
     /// A validator that knows the empty configuration.
     pub fn new(loaded: &Loaded) -> Self {
-        let schema = loaded.schema.clone();
+        Self::with(Arc::new(Rules::new(loaded)))
+    }
+
+    /// The same, with rules that others may use too.
+    pub fn with(rules: Arc<Rules>) -> Self {
         Self {
-            cardinality: Cardinality::new(&schema),
-            unique: Unique::new(&schema),
-            references: References::new(&schema),
-            conditions: Conditions::new(loaded),
-            schema,
+            unique: Unique::default(),
+            references: References::default(),
+            conditions: Conditions::default(),
+            rules,
             pending: None,
         }
     }
@@ -92,7 +121,7 @@ impl Validator {
             Ok(delta) => delta,
             Err(error) => {
                 let reason = format!("Constraints cannot be evaluated: {error}");
-                violations.push(Violation::new(&self.schema, &DataPath::root(), reason));
+                violations.push(Violation::new(&self.rules.schema, &DataPath::root(), reason));
                 Delta::default()
             }
         };
@@ -101,6 +130,8 @@ impl Validator {
             return Ok(delta);
         }
         self.take_back(base, candidate);
+        let mut told = BTreeSet::new();
+        violations.retain(|violation| told.insert(violation.clone()));
         violations.truncate(VIOLATIONS_MAX);
         Err(violations)
     }
@@ -124,47 +155,51 @@ impl Validator {
         now: Timestamp,
         violations: &mut Vec<Violation>,
     ) -> Result<Delta, MirrorError> {
-        let schema = self.schema.clone();
+        let rules = self.rules.clone();
+        let schema = &*rules.schema;
         let asked = candidate.clone();
-        let asked_about = self.conditions.settle(base, candidate, now, violations)?;
+        let asked_about = self.conditions.on(&rules.conditions).settle(base, candidate, now, violations)?;
         if !violations.is_empty() {
             return Ok(Delta::default());
         }
         if !candidate.is_same(&asked) {
-            settle(&schema, base, candidate, now);
+            settle(schema, base, candidate, now);
         }
-        let delta = Delta::between(&schema, base, candidate);
-        let change = Change { schema: &schema, base, candidate, delta: &delta };
-        self.unique.update(change, violations);
-        self.references.update(change, violations);
+        let delta = Delta::between(schema, base, candidate);
+        let change = Change { schema, base, candidate, delta: &delta };
+        self.unique.update(&rules.unique, change, violations);
+        self.references.on(&rules.references).update(change, violations);
         self.count(change, &asked_about, violations)?;
-        self.conditions.check(change, &asked_about, violations)?;
+        self.conditions.on(&rules.conditions).check(change, &asked_about, violations)?;
         Ok(delta)
     }
 
     fn count(&mut self, change: Change<'_>, asked: &Asked, violations: &mut Vec<Violation>) -> Result<(), MirrorError> {
         let mut failed = None;
-        let mut applies = |at: &[Step], child: NodeId| {
-            self.conditions.applies(at, child).unwrap_or_else(|error| {
+        let rules = self.rules.clone();
+        let mut conditions = self.conditions.on(&rules.conditions);
+        let mut applies = |at: &[Step], child: NodeId, outside: usize| {
+            conditions.applies(at, child, outside).unwrap_or_else(|error| {
                 failed = Some(error);
                 false
             })
         };
         let also = asked.iter().map(|(branch, _)| branch.clone()).collect();
-        self.cardinality.check(change, &also, &mut applies, violations);
+        rules.cardinality.check(change, &also, &mut applies, violations);
         failed.map_or(Ok(()), Err)
     }
 
     /// Brings everything known back from `candidate` to `base`.
     fn take_back(&mut self, base: &Tree, candidate: &Tree) {
-        let schema = self.schema.clone();
-        let delta = Delta::between(&schema, candidate, base);
-        let change = Change { schema: &schema, base: candidate, candidate: base, delta: &delta };
+        let rules = self.rules.clone();
+        let schema = &*rules.schema;
+        let delta = Delta::between(schema, candidate, base);
+        let change = Change { schema, base: candidate, candidate: base, delta: &delta };
         // The base was judged before, so what this says of it is of no interest. Nor is an error of the mirror: the next
         // vote makes another one.
         let mut known = Vec::new();
-        self.unique.update(change, &mut known);
-        self.references.update(change, &mut known);
-        let _ = self.conditions.follow(change);
+        self.unique.update(&rules.unique, change, &mut known);
+        self.references.on(&rules.references).update(change, &mut known);
+        let _ = self.conditions.on(&rules.conditions).follow(change);
     }
 }

@@ -15,6 +15,7 @@ mod report;
 mod tests;
 mod wish;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::config::Config;
 use crate::net::{Listener, OpenPort, Reception, Tls, Transport, local_addresses};
 use crate::pki::{Files, Identity, Offer, ServerProfile, Tally};
 use crate::profile::Profile;
+use crate::schema::{NodeId, Schema};
 use crate::store::{StateWriter, Store};
 use crate::time::{Clock, Timestamp};
 use hall::Hall;
@@ -89,6 +91,11 @@ impl Endpoint {
         }
         let address = watch::Sender::new(server.address());
         Ok(Self { settings: watch::Sender::new(settings), address, server: Mutex::new(Some(server)) })
+    }
+
+    /// The leaves that say how the server is.
+    pub(super) fn leaves(schema: &Schema) -> BTreeSet<NodeId> {
+        report::leaves(schema)
     }
 
     /// Where it listens at present.

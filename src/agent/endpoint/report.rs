@@ -3,6 +3,7 @@
 //! Invariant: the leaves say what is, and change in one commit with each other. The connections and RPCs below the same
 //! container are written elsewhere.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -109,6 +110,16 @@ impl Report {
         }
         batch.set(at, values);
     }
+}
+
+/// The leaves that are written, as far as the loaded models have them.
+pub(super) fn leaves(schema: &Schema) -> BTreeSet<NodeId> {
+    let leaves = leaves_of(&Condition::Down(Down::Admin)).map(|(name, _)| name);
+    let below = |at: &[&str], names: &[&str]| -> Vec<NodeId> {
+        let Some(grpc) = place(schema, at).and_then(|at| at.node()) else { return Vec::new() };
+        names.iter().filter_map(|name| schema.child(Some(grpc), None, name)).collect()
+    };
+    below(&GRPC, &leaves).into_iter().chain(below(&MANAGEMENT, &leaves[..1])).collect()
 }
 
 /// The leaves; the first of them says whether the server is up.

@@ -22,7 +22,7 @@ mod sysfs;
 mod tests;
 mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,6 +36,7 @@ use self::watch::{Slow, Watch};
 use super::Handle;
 use super::map::Gaps;
 use super::system::System;
+use crate::schema::{NodeId, Schema};
 use crate::store::StateWriter;
 use crate::time::Clock;
 
@@ -78,6 +79,14 @@ pub enum StartError {
 pub struct Linux;
 
 impl Linux {
+    /// The leaves that it writes, as far as the loaded models have them.
+    pub fn leaves(schema: &Arc<Schema>) -> BTreeSet<NodeId> {
+        let mut gaps = Gaps::default();
+        Kernel::new(schema.clone(), &BTreeMap::new(), &mut gaps);
+        System::new(schema.clone(), &mut gaps);
+        gaps.fed()
+    }
+
     /// Reads the links once and starts the collectors: when this returns, the tree holds the links with their counters.
     /// The collectors stop when the token is cancelled or the handle is dropped.
     pub async fn start(

@@ -4,6 +4,7 @@
 //! texts that changed, no text. A leaf whose part of the reading is gone is taken out again, so no old value stays.
 //! A name the schema lacks is left out and told to [`Gaps`]: the operator may have put other models in place.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::value::{Datum, Make};
@@ -15,16 +16,22 @@ use crate::value::Value;
 /// One leaf: its path below the object, and what of the reading it takes.
 pub(crate) struct Row<R: 'static>(pub(crate) &'static str, pub(crate) for<'r> fn(&'r R) -> Option<Datum<'r>>);
 
-/// Nodes that the schema lacks, for one line in the log at start.
+/// Nodes that the schema lacks, for one line in the log at start, and those that it has.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
     missing: Vec<String>,
+    fed: BTreeSet<NodeId>,
 }
 
 impl Gaps {
     /// Their paths.
     pub(crate) fn missing(&self) -> &[String] {
         &self.missing
+    }
+
+    /// The leaves that were found: those that get values.
+    pub(crate) fn fed(self) -> BTreeSet<NodeId> {
+        self.fed
     }
 
     /// Says once what is left out.
@@ -141,6 +148,7 @@ impl<R> Table<R> {
                 gaps.missing.push(format!("/{path}/{name}"));
                 continue;
             };
+            gaps.fed.insert(node);
             let leaf = Leaf { node, make, read: *read };
             match groups.iter_mut().find(|group| group.below == below) {
                 Some(group) => group.leaves.push(leaf),

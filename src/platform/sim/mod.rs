@@ -13,6 +13,7 @@ mod element;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use self::element::Sim;
 use super::Handle;
 use super::map::Gaps;
+use crate::schema::{NodeId, Schema};
 use crate::store::{Commit, StateBatch, StateWriter, Store};
 use crate::time::{Clock, Timestamp};
 
@@ -65,6 +67,13 @@ pub enum StartError {
         /// How many were asked for.
         ports: u32,
     },
+}
+
+/// The leaves that it writes, as far as the loaded models have them.
+pub fn leaves(schema: &Arc<Schema>) -> BTreeSet<NodeId> {
+    let mut gaps = Gaps::default();
+    Sim::new(schema.clone(), Settings::default(), Timestamp::from_nanos(0), &mut gaps);
+    gaps.fed()
 }
 
 /// Starts the simulation: when this returns, the tree holds all ports. It stops when the token is cancelled or the handle

@@ -34,6 +34,8 @@ pub struct Constraint {
     pub node: NodeId,
     /// Where the expression starts: the node itself, the data node around it, or none for the root.
     pub context: Option<NodeId>,
+    /// How many choices and cases further out a `when` stands than the node: none for its own.
+    pub outside: usize,
     /// The expression looks only at what is in the same instance of this ancestor-or-self of the node, so that a
     /// change elsewhere in the same lists does not matter. None when it may look anywhere.
     pub reach: Option<NodeId>,
@@ -50,7 +52,7 @@ pub struct Constraint {
 }
 
 /// All constraints of a schema.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Constraints {
     list: Vec<Constraint>,
     by_node: HashMap<NodeId, Vec<ConstraintId>>,
@@ -120,12 +122,9 @@ impl Constraints {
         schema: &Schema,
     ) -> HashMap<Option<NodeId>, Vec<Box<[NodeId]>>> {
         let mut found: BTreeMap<Option<NodeId>, BTreeSet<Box<[NodeId]>>> = BTreeMap::new();
-        let asked = self.list.iter().flat_map(|constraint| {
-            constraint.reads.iter().copied().filter(|&id| {
-                let is_last = !constraint.reads.iter().any(|&other| other != id && schema.contains(id, other));
-                is_last && is_plain_container(schema, id)
-            })
-        });
+        // An expression may ask for a container and, elsewhere, for what is in it.
+        let reads = self.list.iter().flat_map(|constraint| constraint.reads.iter().copied());
+        let asked = reads.filter(|&id| is_plain_container(schema, id));
         let roots = schema.roots().iter().copied().filter(|&id| is_plain_container(schema, id));
         for id in asked.chain(roots) {
             let mut line = schema.lineage(id);
@@ -166,6 +165,7 @@ fn constraint(
         kind,
         node,
         context,
+        outside: view.outside,
         reach: context.and_then(|context| climb(schema, context, reach::climb(expression)?)),
         reads: reads.into(),
         message: view.message.map(Text::from),

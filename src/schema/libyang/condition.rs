@@ -21,6 +21,8 @@ pub(in crate::schema) struct ConditionView<'a> {
     pub(in crate::schema) context: Option<SchemaNode<'a>>,
     /// Whether it is a when.
     pub(in crate::schema) is_when: bool,
+    /// How many choices and cases further out a when stands than the node it was asked of.
+    pub(in crate::schema) outside: usize,
     /// `error-message` of a must.
     pub(in crate::schema) message: Option<&'a str>,
     /// `error-app-tag` of a must.
@@ -35,8 +37,10 @@ impl<'a> SchemaNode<'a> {
         let mut found: Vec<_> = self.musts().collect();
         found.extend(self.whens());
         let mut around = self.parent();
+        let mut outside = 0;
         while let Some(node) = around.filter(|node| matches!(node.kind(), NodeKind::Choice | NodeKind::Case)) {
-            found.extend(node.whens());
+            outside += 1;
+            found.extend(node.whens().map(|when| ConditionView { outside, ..when }));
             around = node.parent();
         }
         found
@@ -51,6 +55,7 @@ impl<'a> SchemaNode<'a> {
             module: self.raw_module(),
             context: Some(self),
             is_when: false,
+            outside: 0,
             // SAFETY: null or a text of the context.
             message: Some(unsafe { text(must.emsg) }).filter(|message| !message.is_empty()),
             // SAFETY: as above.
@@ -70,6 +75,7 @@ impl<'a> SchemaNode<'a> {
             // SAFETY: null for the root, or a valid node of the same context.
             context: unsafe { SchemaNode::new(when.context) },
             is_when: true,
+            outside: 0,
             message: None,
             app_tag: None,
             marker: PhantomData,

@@ -32,19 +32,26 @@ pub(in crate::schema) struct Complaints {
 }
 
 /// Makes a context with the given modules implemented, each with the features enabled that stand beside it, and
-/// compiles them together.
+/// compiles them together. Returns also what libyang finds strange.
 ///
 /// # Errors
 ///
 /// libyang's complaints.
-pub(in crate::schema) fn open(library: &Library, modules: &[(&str, Vec<&str>)]) -> Result<Context, Complaints> {
+pub(in crate::schema) fn open(
+    library: &Library,
+    modules: &[(&str, Vec<&str>)],
+) -> Result<(Context, Vec<String>), Complaints> {
     let _log = KeepErrors::new();
     let mut context = new_context()?;
     // SAFETY: `library` outlives this function and the callback is taken away again before it returns.
     unsafe { context.set_module_import_callback(import, ptr::from_ref(library).cast_mut().cast()) };
     let done = fill(&mut context, modules);
     context.unset_embedded_modules();
-    if done.is_ok() { Ok(context) } else { Err(complaints(&context)) }
+    if done.is_err() {
+        return Err(complaints(&context));
+    }
+    let warnings = stored(&context, ffi::LY_LOG_LEVEL::LY_LLWRN);
+    Ok((context, warnings.into_iter().map(Complaint::into_warning).collect()))
 }
 
 /// Frees the parsed form of all modules, which nothing needs once the compiled form has been read. It is about half
@@ -152,13 +159,22 @@ fn is_bare(parsed: &ffi::lysp_module) -> bool {
 
 /// All errors stored for this thread, oldest first, cleared afterwards.
 pub(super) fn complaints(context: &Context) -> Complaints {
-    let mut found = VecDeque::new();
+    let mut found = VecDeque::from(stored(context, ffi::LY_LOG_LEVEL::LY_LLERR));
+    match found.pop_front() {
+        Some(cause) => Complaints { cause, consequences: found.into() },
+        None => Complaints::new("libyang refused the modules without giving a reason".to_owned()),
+    }
+}
+
+/// What is stored for this thread at one level, oldest first; everything is cleared afterwards.
+fn stored(context: &Context, level: ffi::LY_LOG_LEVEL::Type) -> Vec<Complaint> {
+    let mut found = Vec::new();
     // SAFETY: the list is valid until the next libyang call of this thread; all texts are copied out.
     unsafe {
         let mut item = ffi::ly_err_first(raw(context));
         while let Some(error) = item.as_ref() {
-            if error.level == ffi::LY_LOG_LEVEL::LY_LLERR {
-                found.push_back(Complaint {
+            if error.level == level {
+                found.push(Complaint {
                     reason: text(error.msg).to_owned(),
                     schema_path: Some(text(error.schema_path).to_owned()).filter(|path| !path.is_empty()),
                     line: Some(error.line).filter(|&line| line > 0),
@@ -168,9 +184,13 @@ pub(super) fn complaints(context: &Context) -> Complaints {
         }
         ffi::ly_err_clean(raw(context), ptr::null_mut());
     }
-    match found.pop_front() {
-        Some(cause) => Complaints { cause, consequences: found.into() },
-        None => Complaints::new("libyang refused the modules without giving a reason".to_owned()),
+    found
+}
+
+impl Complaint {
+    fn into_warning(self) -> String {
+        let reason = self.reason.trim_end_matches('.');
+        self.schema_path.map_or_else(|| reason.to_owned(), |path| format!("{path}: {reason}"))
     }
 }
 

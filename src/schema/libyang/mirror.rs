@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use libyang5_sys as ffi;
 
-use super::context::{KeepErrors, complaints, raw};
+use super::context::{complaints, raw};
 use super::{Compiled, NodeKind, SchemaNode, text};
 use crate::path::{DataPath, ListKey, Step};
 use crate::schema::{Constraint, ConstraintKind, Constraints, Loaded, NodeId};
 use crate::value::Value;
+
+#[cfg(test)]
+pub(crate) mod oracle;
 
 /// The configuration as libyang sees it. Whoever owns it tells it every change; it decides nothing by itself and adds
 /// no defaults. Non-presence containers exist wherever a constraint could ask for them (RFC 7950 6.4.1).
@@ -119,6 +122,41 @@ impl Mirror {
         self.furnish(anchor.0, anchor.1)
     }
 
+    /// Puts the entries of a list that the user orders into this order.
+    ///
+    /// # Errors
+    ///
+    /// See [`MirrorError`].
+    pub fn reorder(&mut self, list: &DataPath, keys: &[ListKey]) -> Result<(), MirrorError> {
+        let Some((last, above)) = list.steps().split_last() else { return Ok(()) };
+        let mut parent = ptr::null_mut();
+        for step in above {
+            parent = match self.find(parent, step)? {
+                Some(found) => found,
+                None => return Ok(()),
+            };
+        }
+        let mut before: *mut ffi::lyd_node = ptr::null_mut();
+        for key in keys {
+            let step = Step { node: last.node, key: Some(key.clone()) };
+            let Some(entry) = self.find(parent, &step)? else { continue };
+            if !before.is_null() {
+                // SAFETY: two entries of one user-ordered list of this tree. The first entry stays where it is, so
+                // `first` goes on to be the first node of the top level, or is an entry that is moved away from there.
+                unsafe {
+                    if ptr::eq(entry, self.first) {
+                        self.first = (*entry).next;
+                    }
+                    if ffi::lyd_insert_after(before, entry) != ffi::LY_ERR::LY_SUCCESS {
+                        return Err(self.refused());
+                    }
+                }
+            }
+            before = entry;
+        }
+        Ok(())
+    }
+
     /// Evaluates a constraint for the node that carries it. A must of a node that does not exist holds; a when of such
     /// a node tells whether it could exist, and holds when there is nothing it could exist in. A list without keys asks
     /// whether entries could exist.
@@ -127,10 +165,26 @@ impl Mirror {
     ///
     /// See [`MirrorError`].
     pub fn eval(&mut self, constraint: &Constraint, at: &DataPath) -> Result<bool, MirrorError> {
+        let mut made = ptr::null_mut();
+        let result = self.eval_on(constraint, at, &mut made);
+        // What was made to evaluate on may not be there for others to find.
+        if !made.is_null() {
+            self.free(made);
+        }
+        result
+    }
+
+    /// Evaluates, and tells the outermost container that had to be made for it.
+    fn eval_on(
+        &mut self,
+        constraint: &Constraint,
+        at: &DataPath,
+        made: &mut *mut ffi::lyd_node,
+    ) -> Result<bool, MirrorError> {
         let Some((last, above)) = at.steps().split_last() else { return Ok(true) };
         let mut parent = ptr::null_mut();
         for step in above {
-            parent = match self.find_or_stand(parent, step)? {
+            parent = match self.find_or_stand(parent, step, made)? {
                 Some(found) => found,
                 None => return Ok(true),
             };
@@ -145,38 +199,11 @@ impl Mirror {
         if schema.kind() == NodeKind::List && last.key.is_none() && constraint.kind == ConstraintKind::When {
             return self.could_hold(constraint, parent, schema);
         }
-        match (self.find_or_stand(parent, last)?, constraint.kind) {
+        match (self.find_or_stand(parent, last, made)?, constraint.kind) {
             (Some(node), _) => self.holds(constraint, node),
             (None, ConstraintKind::Must) => Ok(true),
             (None, ConstraintKind::When) => self.could_hold(constraint, parent, schema),
         }
-    }
-
-    /// Validates a copy of the whole configuration with defaults added, as libyang does it: slow, and independent of
-    /// everything incremental.
-    ///
-    /// # Errors
-    ///
-    /// All that libyang finds wrong.
-    pub fn validate_all(&self) -> Result<(), Vec<String>> {
-        let _errors = KeepErrors::new();
-        let mut copy = ptr::null_mut();
-        let context = self.compiled.context();
-        // SAFETY: `first` is null or a tree of this context; the copy is ours and freed on every way out.
-        let code = unsafe {
-            if !self.first.is_null() {
-                ffi::lyd_dup_siblings(self.first, ptr::null_mut(), ffi::LYD_DUP_RECURSIVE, &mut copy);
-            }
-            let options = ffi::LYD_VALIDATE_NO_STATE | ffi::LYD_VALIDATE_MULTI_ERROR;
-            let code = ffi::lyd_validate_all(&mut copy, raw(context), options, ptr::null_mut());
-            ffi::lyd_free_all(copy);
-            code
-        };
-        if code == ffi::LY_ERR::LY_SUCCESS {
-            return Ok(());
-        }
-        let found = complaints(context);
-        Err([found.cause].into_iter().chain(found.consequences).map(|complaint| complaint.reason).collect())
     }
 
     /// The compiled node, by a view that does not borrow `self`: the context it looks into lives as long as `self`,
@@ -280,18 +307,26 @@ impl Mirror {
         }
     }
 
-    /// Finds a node or, when it is a container that means nothing by itself, makes it.
+    /// Finds a node or, when it is a container that means nothing by itself, makes it. `made` is the outermost one made.
     fn find_or_stand(
         &mut self,
         parent: *mut ffi::lyd_node,
         step: &Step,
+        made: &mut *mut ffi::lyd_node,
     ) -> Result<Option<*mut ffi::lyd_node>, MirrorError> {
         match self.find(parent, step)? {
             Some(found) => Ok(Some(found)),
             None => {
                 let schema = self.schema(step.node)?;
                 let stands = schema.kind() == NodeKind::Container && !schema.is_presence();
-                if stands { self.ensure(parent, step).map(Some) } else { Ok(None) }
+                if !stands {
+                    return Ok(None);
+                }
+                let new = self.ensure(parent, step)?;
+                if made.is_null() {
+                    *made = new;
+                }
+                Ok(Some(new))
             }
         }
     }

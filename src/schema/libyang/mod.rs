@@ -12,6 +12,7 @@ mod compiled;
 mod condition;
 mod context;
 mod mirror;
+mod module;
 mod node;
 #[cfg(test)]
 mod tests;
@@ -22,8 +23,11 @@ use std::slice;
 
 pub(super) use compiled::Compiled;
 pub(super) use condition::{Condition, ConditionView};
-pub(super) use context::{Complaints, open};
+pub(super) use context::{Complaint, Complaints, open};
+#[cfg(test)]
+pub(crate) use mirror::oracle::Wrong;
 pub use mirror::{Mirror, MirrorError};
+pub(super) use module::words;
 pub(super) use node::{NodeKind, SchemaModule, SchemaNode, modules};
 pub(super) use types::{CompiledType, IdentityView, PatternView, TypeView};
 

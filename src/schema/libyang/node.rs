@@ -20,10 +20,10 @@ pub(in crate::schema) fn modules(context: &Context) -> impl Iterator<Item = Sche
         .filter(YangModule::is_implemented)
         // SAFETY: a module of a context that is borrowed here and so does not change.
         .filter(|module| unsafe { Contents::of(&*module.as_raw()) } != Contents::Words)
-        .map(|module| SchemaModule { raw: module.as_raw(), context: PhantomData })
+        .map(|module| SchemaModule::of(&module))
 }
 
-/// An implemented module.
+/// A module.
 #[derive(Clone, Copy)]
 pub(in crate::schema) struct SchemaModule<'a> {
     raw: *const ffi::lys_module,
@@ -31,7 +31,11 @@ pub(in crate::schema) struct SchemaModule<'a> {
 }
 
 impl<'a> SchemaModule<'a> {
-    fn get(self) -> &'a ffi::lys_module {
+    pub(super) fn of(module: &YangModule<'a>) -> Self {
+        Self { raw: module.as_raw(), context: PhantomData }
+    }
+
+    pub(super) fn get(self) -> &'a ffi::lys_module {
         // SAFETY: views are made only from valid pointers and borrow the context that owns the module.
         unsafe { &*self.raw }
     }

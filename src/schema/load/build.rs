@@ -8,20 +8,27 @@ use yang5::context::Context;
 
 use super::super::libyang::{self, NodeKind, SchemaModule, SchemaNode};
 use super::super::{
-    Case, CaseRef, Choice, Input, Kind, LeafInfo, LeafListInfo, ListInfo, Module, ModuleId, Naming, Node, NodeId,
-    Range, Rule, Schema, Type,
+    Case, CaseRef, Choice, Feature, Input, Kind, LeafInfo, LeafListInfo, ListInfo, Module, ModuleId, Naming, Node,
+    NodeId, Range, Rule, Schema, Type,
 };
+use super::statement::{self, Statement};
 use super::types::{Names, Types};
-use super::{LoadError, Sources};
+use super::{LeafPlace, Library, LoadError, Sources};
 use crate::value::Value;
 
 /// Schema path of the port of the gRPC server.
 const GRPC_PORT: &str = "/configure/system/grpc/listening-port";
 
 /// Builds the arena of everything implemented in a context, and lists the compiled nodes by id.
-pub(super) fn schema<'a>(context: &'a Context, sources: &Sources) -> Result<(Schema, Vec<SchemaNode<'a>>), LoadError> {
+pub(super) fn schema<'a>(
+    context: &'a Context,
+    sources: &Sources,
+    library: &Library,
+) -> Result<(Schema, Vec<SchemaNode<'a>>), LoadError> {
     let mut modules: Vec<_> = libyang::modules(context).collect();
     modules.sort_by_key(|module| module.name());
+    let mut words: Vec<_> = libyang::words(context).collect();
+    words.sort_by_key(|module| (module.name(), module.revision()));
     let mut survey = Survey::default();
     let mut roots = Vec::new();
     for module in &modules {
@@ -29,7 +36,7 @@ pub(super) fn schema<'a>(context: &'a Context, sources: &Sources) -> Result<(Sch
             survey.visit(node, None, &[], &mut roots)?;
         }
     }
-    let schema = Builder::new(&survey, &modules, sources)?.build(roots)?;
+    let schema = Builder::new(&survey, &modules, sources, library)?.build(roots, &words)?;
     Ok((schema, survey.places.into_iter().map(|place| place.node).collect()))
 }
 
@@ -137,12 +144,18 @@ struct Builder<'a, 's> {
     /// Which name the nodes go by that have two.
     called: Naming,
     port_fixed: bool,
+    library: &'s Library,
     names: Names,
     types: Types<'a>,
 }
 
 impl<'a, 's> Builder<'a, 's> {
-    fn new(survey: &'s Survey<'a>, modules: &[SchemaModule<'a>], sources: &Sources) -> Result<Self, LoadError> {
+    fn new(
+        survey: &'s Survey<'a>,
+        modules: &[SchemaModule<'a>],
+        sources: &Sources,
+        library: &'s Library,
+    ) -> Result<Self, LoadError> {
         let mut names = Names::default();
         let mut ids = HashMap::new();
         for (index, module) in modules.iter().enumerate() {
@@ -152,19 +165,21 @@ impl<'a, 's> Builder<'a, 's> {
             })?;
             ids.insert(module.name(), ModuleId(id));
         }
-        let table = modules.iter().map(|module| describe(*module, &mut names)).collect();
+        let table = modules.iter().map(|module| describe(*module, library, &mut names)).collect();
         let Sources { naming: called, port_fixed, .. } = *sources;
-        Ok(Self { survey, modules: ids, table, called, port_fixed, names, types: Types::default() })
+        Ok(Self { survey, modules: ids, table, called, port_fixed, library, names, types: Types::default() })
     }
 
-    fn build(mut self, roots: Vec<NodeId>) -> Result<Schema, LoadError> {
+    fn build(mut self, roots: Vec<NodeId>, words: &[SchemaModule<'a>]) -> Result<Schema, LoadError> {
         let survey = self.survey;
         let choices = survey.choices.iter().map(|choice| self.choice(choice)).collect();
         let nodes: Vec<Node> = survey.places.iter().map(|place| self.node(place)).collect::<Result<_, _>>()?;
         let roots_by_name = self.by_name(&roots);
         let mixed = super::super::mixed(&nodes);
+        let words = words.iter().map(|module| describe(*module, self.library, &mut self.names)).collect();
         let secrets = super::super::secret::secrets(&nodes);
-        Ok(Schema { nodes, modules: self.table, choices, roots: roots.into(), roots_by_name, mixed, secrets })
+        let modules = self.table;
+        Ok(Schema { nodes, modules, words, choices, roots: roots.into(), roots_by_name, mixed, secrets })
     }
 
     fn choice(&mut self, choice: &ChoicePlace<'a>) -> Choice {
@@ -261,7 +276,7 @@ impl<'a, 's> Builder<'a, 's> {
         match self.types.resolve(compiled, &targets, &mut self.names) {
             Ok(Some(ty)) => Ok(ty),
             Ok(None) => Err(LoadError::Unsupported { path: self.path(place), reason: "a type RFC 7950 does not know" }),
-            Err(source) => Err(LoadError::Pattern { path: self.path(place), source }),
+            Err(source) => Err(LoadError::Pattern { at: Box::new(self.text_place(place)), source }),
         }
     }
 
@@ -285,12 +300,19 @@ impl<'a, 's> Builder<'a, 's> {
             .into_iter()
             .map(|value| {
                 ty.accept(Input::Text(&value), Rule::Text, place.node.module()).map_err(|source| LoadError::Default {
-                    path: self.path(place),
+                    at: Box::new(self.text_place(place)),
                     value,
                     source,
                 })
             })
             .collect()
+    }
+
+    /// Where a leaf is defined, for errors.
+    fn text_place(&self, place: &Place<'a>) -> LeafPlace {
+        let (module, path) = (place.node.module(), self.path(place));
+        let line = |statements: &[Statement]| statement::line_of_path(statements, &path);
+        LeafPlace { place: super::place(self.library, module, line), module: module.to_owned(), path: path.clone() }
     }
 
     /// Schema path, for errors.
@@ -301,13 +323,25 @@ impl<'a, 's> Builder<'a, 's> {
     }
 }
 
-fn describe(module: SchemaModule<'_>, names: &mut Names) -> Module {
+fn describe(module: SchemaModule<'_>, library: &Library, names: &mut Names) -> Module {
     let organization: Vec<_> = module.organization().split_whitespace().collect();
+    let features = module.features().into_iter();
+    let submodules = module.submodules().into_iter();
     Module {
         name: names.intern(module.name()),
         namespace: names.intern(module.namespace()),
         revision: module.revision().map(|revision| names.intern(revision)),
         organization: names.intern(&organization.join(" ")),
         openconfig_version: module.extension("openconfig-version").map(|version| names.intern(version)),
+        origin: library.origin(module.name(), module.revision()),
+        features: features.map(|(name, enabled)| Feature { name: names.intern(name), enabled }).collect(),
+        submodules: submodules
+            .map(|(name, revision)| {
+                let origin = library.origin(name, Some(revision).filter(|revision| !revision.is_empty()));
+                (names.intern(name), names.intern(revision), origin)
+            })
+            .collect(),
+        augmented_by: module.augmented_by().into_iter().map(|name| names.intern(name)).collect(),
+        deviated_by: module.deviated_by().into_iter().map(|name| names.intern(name)).collect(),
     }
 }

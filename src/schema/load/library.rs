@@ -8,18 +8,24 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::statement::{self, Statement};
 use super::{LoadError, Sources, embedded};
+use crate::schema::Origin;
 
 /// All module and submodule texts within reach, by name.
 pub(in crate::schema) struct Library {
     /// Files by module name, best first.
     files: BTreeMap<String, Vec<File>>,
     embedded: BTreeMap<&'static str, &'static str>,
+    /// By module: the files whose texts libyang got.
+    served: RefCell<BTreeMap<String, Vec<File>>>,
     /// The first file that could not be read while libyang asked for texts, which cannot be told through libyang.
     unread: RefCell<Option<(PathBuf, io::Error)>>,
 }
 
+#[derive(Clone, PartialEq)]
 struct File {
+    /// As its name tells it.
     revision: Option<String>,
     path: PathBuf,
 }
@@ -46,7 +52,7 @@ impl Library {
         }
         let tests = if sources.test_modules { embedded::TEST_MODULES } else { &[] };
         let embedded = embedded::MODULES.iter().chain(tests).copied().collect();
-        Ok(Self { files, embedded, unread: RefCell::new(None) })
+        Ok(Self { files, embedded, served: RefCell::default(), unread: RefCell::new(None) })
     }
 
     /// Names of the modules to implement, in order.
@@ -58,7 +64,7 @@ impl Library {
         let mut wanted: BTreeSet<String> =
             self.embedded.iter().filter(|(_, text)| is_module(text)).map(|(&name, _)| name.to_owned()).collect();
         for name in &sources.modules {
-            if !self.files.contains_key(name) && !self.embedded.contains_key(name.as_str()) {
+            if !self.knows(name) {
                 return Err(LoadError::Missing { module: name.clone() });
             }
             wanted.insert(name.clone());
@@ -82,7 +88,14 @@ impl Library {
         let named = files.iter().find(|file| revision.is_some() && file.revision.as_deref() == revision);
         let file = named.or(files.first())?;
         match fs::read_to_string(&file.path) {
-            Ok(text) => Some(text),
+            Ok(text) => {
+                let mut served = self.served.borrow_mut();
+                let files = served.entry(name.to_owned()).or_default();
+                if !files.contains(file) {
+                    files.push(file.clone());
+                }
+                Some(text)
+            }
             Err(source) => {
                 self.unread.borrow_mut().get_or_insert((file.path.clone(), source));
                 None
@@ -90,10 +103,23 @@ impl Library {
         }
     }
 
-    /// Where the text of a module comes from, for errors.
-    pub(super) fn place(&self, name: &str) -> String {
-        let file = self.files.get(name).and_then(|files| files.first());
-        file.map_or("built in".to_owned(), |file| file.path.display().to_string())
+    /// Where the text of a module or submodule came from. Of several files, the one with the revision in its name.
+    pub(super) fn origin(&self, name: &str, revision: Option<&str>) -> Origin {
+        let served = self.served.borrow();
+        let files = served.get(name).map_or(&[][..], Vec::as_slice);
+        let named = files.iter().find(|file| revision.is_some() && file.revision.as_deref() == revision);
+        let file = named.or(files.first()).or_else(|| self.files.get(name)?.first());
+        file.map_or(Origin::BuiltIn, |file| Origin::File(file.path.clone()))
+    }
+
+    /// Whether there is a text for a name.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.files.contains_key(name) || self.embedded.contains_key(name)
+    }
+
+    /// The text of a module, submodule or neither as statements; none when there is no text.
+    pub(super) fn statements(&self, name: &str) -> Vec<Statement> {
+        self.text(name, None).map_or_else(Vec::new, |text| statement::parse(&text))
     }
 
     /// The file that could not be read, if any.

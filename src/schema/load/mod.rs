@@ -4,23 +4,28 @@
 //! in the order of the text, whatever order they were found in. Loading reads files; nothing else here does.
 
 mod build;
+mod check;
 mod embedded;
 mod library;
+mod statement;
 mod types;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use check::{Checked, check};
 pub(super) use library::Library;
 
-use super::libyang::{self, Compiled, Complaints};
+use self::statement::Statement;
+use super::libyang::{self, Compiled, Complaint, Complaints};
 use super::pattern::PatternError;
 use super::{Naming, Schema, TypeError};
 
 /// Where YANG modules come from and which are wanted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
     /// Directories with `name.yang` or `name@revision.yang` files. A module found there takes the place of the
     /// embedded one of the same name; of several files for one module the first directory wins, then the newest
@@ -45,6 +50,8 @@ pub struct Loaded {
     pub schema: Arc<Schema>,
     /// libyang's compiled form.
     pub(in crate::schema) compiled: Arc<Compiled>,
+    /// What libyang finds strange about the modules.
+    pub warnings: Arc<[String]>,
 }
 
 /// Why the modules make no schema. One line each, fit for a log or a terminal.
@@ -64,6 +71,12 @@ pub enum LoadError {
         /// Its name.
         module: String,
     },
+    /// The features asked for are not those of the modules.
+    #[error("[yang] features: {reason}")]
+    Features {
+        /// Which module or feature is not there, and what is.
+        reason: String,
+    },
     /// libyang refused a module.
     #[error("{place}: module {module}: {reason}")]
     Refused {
@@ -75,18 +88,18 @@ pub enum LoadError {
         reason: String,
     },
     /// A pattern cannot be judged by the regular expressions of this program.
-    #[error("{path}: {source}")]
+    #[error("{at}: {source}")]
     Pattern {
-        /// Schema path of the first leaf whose type has it.
-        path: String,
+        /// The first leaf whose type has it.
+        at: Box<LeafPlace>,
         /// The pattern and what is wrong with it.
         source: PatternError,
     },
     /// A default is no value of its leaf.
-    #[error("{path}: default {value:?}: {source}")]
+    #[error("{at}: default {value:?}: {source}")]
     Default {
-        /// Schema path of the leaf.
-        path: String,
+        /// The leaf.
+        at: Box<LeafPlace>,
         /// The default.
         value: String,
         /// The rule it breaks.
@@ -102,6 +115,34 @@ pub enum LoadError {
     },
 }
 
+/// Where a leaf is defined.
+#[derive(Debug)]
+pub struct LeafPlace {
+    /// File and line, or `built in`.
+    pub place: String,
+    /// Its module.
+    pub module: String,
+    /// Its schema path.
+    pub path: String,
+}
+
+impl fmt::Display for LeafPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.path)
+    }
+}
+
+impl LoadError {
+    /// The module or submodule that is wrong, when it is one.
+    pub fn module(&self) -> Option<&str> {
+        match self {
+            Self::Missing { module } | Self::Refused { module, .. } => Some(module),
+            Self::Pattern { at, .. } | Self::Default { at, .. } => Some(&at.module),
+            Self::Read { .. } | Self::Features { .. } | Self::Unsupported { .. } => None,
+        }
+    }
+}
+
 /// Loads the modules of `sources` and compiles them.
 ///
 /// # Errors
@@ -110,10 +151,15 @@ pub enum LoadError {
 pub fn load(sources: &Sources) -> Result<Loaded, LoadError> {
     let library = Library::scan(sources)?;
     let wanted = library.wanted(sources)?;
+    check_features(&library, sources, &wanted)?;
+    compile(&library, sources, &wanted)
+}
+
+fn compile(library: &Library, sources: &Sources, wanted: &BTreeSet<String>) -> Result<Loaded, LoadError> {
     let modules: Vec<_> = wanted.iter().map(|name| (name.as_str(), features(sources, name))).collect();
-    let context = libyang::open(&library, &modules).map_err(|complaints| refused(&library, &complaints))?;
-    let (schema, compiled) = Compiled::read(context, |context| build::schema(context, sources))?;
-    Ok(Loaded { schema: Arc::new(schema), compiled: Arc::new(compiled) })
+    let (context, warnings) = libyang::open(library, &modules).map_err(|complaints| refused(library, &complaints))?;
+    let (schema, compiled) = Compiled::read(context, |context| build::schema(context, sources, library))?;
+    Ok(Loaded { schema: Arc::new(schema), compiled: Arc::new(compiled), warnings: warnings.into() })
 }
 
 fn features<'a>(sources: &'a Sources, module: &str) -> Vec<&'a str> {
@@ -121,6 +167,27 @@ fn features<'a>(sources: &'a Sources, module: &str) -> Vec<&'a str> {
         Some(features) => features.iter().map(String::as_str).collect(),
         None => vec!["*"],
     }
+}
+
+/// Every name under `features` has to mean something: a module that is loaded, and features that it has.
+fn check_features(library: &Library, sources: &Sources, wanted: &BTreeSet<String>) -> Result<(), LoadError> {
+    for (module, features) in &sources.features {
+        if !wanted.contains(module) {
+            let reason = format!("module {module} is not among the modules that are loaded");
+            return Err(LoadError::Features { reason });
+        }
+        let statements = library.statements(module);
+        let Some(text) = statements.first() else { continue };
+        let submodules: Vec<_> = text.arguments("include").map(|name| library.statements(name)).collect();
+        let texts = [text].into_iter().chain(submodules.iter().flatten());
+        let known: Vec<&str> = texts.flat_map(|text| text.arguments("feature")).collect();
+        if let Some(wrong) = features.iter().find(|feature| !known.contains(&feature.as_str())) {
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let reason = format!("module {module} has no feature {wrong}, it has {known}");
+            return Err(LoadError::Features { reason });
+        }
+    }
+    Ok(())
 }
 
 /// The complaint that tells most, with the file it is about. libyang complains about the cause first and then about
@@ -133,14 +200,33 @@ fn refused(library: &Library, complaints: &Complaints) -> LoadError {
     let parsing = consequences.iter().find_map(|complaint| being_parsed(&complaint.reason));
     let of_path = cause.schema_path.as_deref().and_then(|path| path.trim_start_matches('/').split(':').next());
     let module = parsing.or(of_path).unwrap_or("unknown");
-    let place = library.place(module);
+    let line = cause.line.and_then(|line| usize::try_from(line).ok());
     LoadError::Refused {
-        place: cause.line.map_or(place.clone(), |line| format!("{place}:{line}")),
+        place: place(library, module, |statements| line.or_else(|| line_of_cause(statements, cause))),
         module: module.to_owned(),
         reason: match &cause.schema_path {
             Some(path) => format!("{} ({path})", cause.reason.trim_end_matches('.')),
             None => cause.reason.trim_end_matches('.').to_owned(),
         },
+    }
+}
+
+/// File and line. libyang knows lines only while it reads; what it finds out later is looked up in the text.
+fn place(library: &Library, module: &str, line: impl FnOnce(&[Statement]) -> Option<usize>) -> String {
+    let origin = library.origin(module, None);
+    match line(&library.statements(module)) {
+        Some(line) => format!("{origin}:{line}"),
+        None => origin.to_string(),
+    }
+}
+
+fn line_of_cause(statements: &[Statement], cause: &Complaint) -> Option<usize> {
+    let quoted = cause.reason.split('"').nth(1);
+    match (&cause.schema_path, quoted) {
+        (Some(path), _) => statement::line_of_path(statements, path),
+        (None, Some(name)) if cause.reason.starts_with("Loading ") => statement::line_of(statements, "import", name),
+        (None, Some(name)) if cause.reason.starts_with("Including ") => statement::line_of(statements, "include", name),
+        _ => None,
     }
 }
 

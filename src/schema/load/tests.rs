@@ -37,17 +37,17 @@ fn names_file_line_module_and_reason() {
     let bad = "submodule bad { yang-version 1.1;\n belongs-to a { prefix a; }\n leaf {} }";
     for (body, expected) in [
         ("leaf a { type string }", r#"DIR/a.yang:3: module a: Invalid keyword "}", expected ";" or "{""#),
-        ("leaf a { type nope; }", r#"DIR/a.yang: module a: Referenced type "nope" not found (/a:a)"#),
-        ("import zz { prefix z; }", r#"DIR/a.yang: module a: Loading "zz" module failed, not found"#),
-        ("include sub;", r#"DIR/a.yang: module a: Including "sub" submodule into "a" failed, not found"#),
+        ("leaf a { type nope; }", r#"DIR/a.yang:3: module a: Referenced type "nope" not found (/a:a)"#),
+        ("import zz { prefix z; }", r#"DIR/a.yang:3: module a: Loading "zz" module failed, not found"#),
+        ("include sub;", r#"DIR/a.yang:3: module a: Including "sub" submodule into "a" failed, not found"#),
         ("include bad;", r#"DIR/bad.yang:3: module bad: Invalid character sequence "{", expected an argument"#),
-        (r#"leaf a { type leafref { path "../b"; } }"#, r#"DIR/a.yang: module a: Not found node "b" in path (/a:a)"#),
-        (r#"container c { must "no(("; }"#, r#"DIR/a.yang: module a: Unknown XPath function "no" (/a:c)"#),
+        (r#"leaf a { type leafref { path "../b"; } }"#, r#"DIR/a.yang:3: module a: Not found node "b" in path (/a:a)"#),
+        (r#"container c { must "no(("; }"#, r#"DIR/a.yang:3: module a: Unknown XPath function "no" (/a:c)"#),
         (
             r#"container c { leaf a { type string { pattern "a(?=b)"; } } }"#,
-            r#"/c/a: pattern "a(?=b)": a group that XML Schema does not have at character 3"#,
+            r#"DIR/a.yang:3: /c/a: pattern "a(?=b)": a group that XML Schema does not have at character 3"#,
         ),
-        ("uses g;", r#"DIR/a.yang: module a: Grouping "g" referenced by a uses statement not found (/a:{uses='g'})"#),
+        ("uses g;", r#"DIR/a.yang:3: module a: Grouping "g" referenced by a uses statement not found (/a:{uses='g'})"#),
     ] {
         assert_eq!(load_texts(&[("a", &module(body)), ("bad", bad)]).map(|_| ()), Err(expected.to_owned()), "{body}");
     }

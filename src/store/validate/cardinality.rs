@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Violation;
-use super::touched::Change;
+use super::touched::{Change, is_implied};
 use crate::path::{DataPath, Step};
 use crate::schema::{CaseRef, Choice, Kind, NodeId, Schema};
 use crate::store::settle::is_configured;
@@ -21,8 +21,9 @@ pub(super) struct Cardinality {
     mandatory: HashSet<NodeId>,
 }
 
-/// Tells whether every `when` about a child that is not there holds at a place.
-pub(super) type Applies<'a> = &'a mut dyn FnMut(&[Step], NodeId) -> bool;
+/// Tells whether every `when` about a child that is not there holds at a place: of those that stand so many choices and
+/// cases further out, or more.
+pub(super) type Applies<'a> = &'a mut dyn FnMut(&[Step], NodeId, usize) -> bool;
 
 impl Cardinality {
     pub(super) fn new(schema: &Schema) -> Self {
@@ -73,12 +74,32 @@ impl Cardinality {
             branches.entry(path.clone()).or_default();
         }
         for (path, whole) in branches {
-            if self.demands(path.node()) {
+            if self.demands(path.node()) && stands(change, &path, applies) {
                 let mut judge = Judge { rules: self, change, applies, at: path.steps().to_vec(), violations };
                 judge.branch(path.node(), change.candidate.branch(path.steps()).map(|branch| &**branch), whole);
             }
         }
     }
+}
+
+/// Whether a place is there or would be as soon as anything is set in it: no `when` and no other case rules it out.
+fn stands(change: Change<'_>, place: &DataPath, applies: Applies<'_>) -> bool {
+    let steps = place.steps();
+    (1..=steps.len()).all(|length| {
+        let (above, here) = (&steps[..length - 1], &steps[..length]);
+        let Some(step) = here.last() else { return true };
+        if change.candidate.branch(here).is_some() {
+            return true;
+        }
+        if !is_implied(change.schema, step.node) {
+            return false;
+        }
+        let around = change.candidate.branch(above).map(|branch| &**branch);
+        let innermost = change.schema.node(step.node).cases.last();
+        innermost
+            .is_none_or(|wanted| around.is_some_and(|branch| has(change.schema, Some(branch), |case| case == wanted)))
+            && (!change.schema.node(step.node).has_when || applies(above, step.node, 0))
+    })
 }
 
 struct Judge<'a> {
@@ -131,10 +152,14 @@ impl Judge<'_> {
         if made || !within {
             return;
         }
-        let members = schema.children(choice.parent).iter().copied();
-        let mut members = members.filter(|&id| schema.node(id).cases.iter().any(in_choice));
-        // A `when` that takes every case away takes the choice away.
-        if members.any(|id| self.applies(id)) {
+        // A `when` about the choice as a whole may take it away; one about a case does not.
+        let mut members = schema.children(choice.parent).iter().copied();
+        let applies = members.find_map(|id| {
+            let cases = &schema.node(id).cases;
+            let position = cases.iter().position(in_choice)?;
+            Some(!schema.node(id).has_when || (self.applies)(&self.at, id, 2 * (cases.len() - position)))
+        });
+        if applies == Some(true) {
             self.report(None, format!("One case of the mandatory choice '{}' is missing", choice.name));
         }
     }
@@ -171,7 +196,7 @@ impl Judge<'_> {
     }
 
     fn applies(&mut self, id: NodeId) -> bool {
-        !self.change.schema.node(id).has_when || (self.applies)(&self.at, id)
+        !self.change.schema.node(id).has_when || (self.applies)(&self.at, id, 0)
     }
 
     fn report(&mut self, child: Option<NodeId>, reason: String) {

@@ -5,7 +5,6 @@
 //! thrown away and made again from the base of the next vote.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
 
 use super::Violation;
 use super::touched::{Change, is_implied, places};
@@ -21,12 +20,11 @@ use crate::time::Timestamp;
 /// forbids (7.21.5).
 const ROUNDS_MAX: usize = 32;
 
-/// All constraints of a schema and the data to evaluate them on.
+/// All constraints of a schema.
 #[derive(Debug)]
-pub(super) struct Conditions {
+pub(super) struct ConditionRules {
     loaded: Loaded,
-    constraints: Arc<Constraints>,
-    mirror: Option<Mirror>,
+    constraints: Constraints,
     /// What constraints look at, and everything above it.
     mirrored: NodeSet,
     /// By parent: children whose existence a `when` decides.
@@ -42,25 +40,43 @@ pub(super) struct Conditions {
     conditional: HashMap<Option<NodeId>, Vec<(NodeId, ConstraintId)>>,
 }
 
+/// The data to evaluate constraints on.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    mirror: Option<Mirror>,
+}
+
+impl Conditions {
+    /// The data with the rules to judge it by.
+    pub(super) fn on<'a>(&'a mut self, rules: &'a ConditionRules) -> Judging<'a> {
+        Judging { rules, mirror: &mut self.mirror }
+    }
+}
+
+/// Data and rules.
+pub(super) struct Judging<'a> {
+    rules: &'a ConditionRules,
+    mirror: &'a mut Option<Mirror>,
+}
+
 /// Children that a `when` was asked about, by the branch they would be in.
 pub(super) type Asked = BTreeSet<(DataPath, NodeId)>;
 
 /// Places to evaluate a constraint in: every instance at or below one of these.
 type Due = BTreeMap<ConstraintId, BTreeSet<DataPath>>;
 
-impl Conditions {
+impl ConditionRules {
     pub(super) fn new(loaded: &Loaded) -> Self {
-        let (schema, constraints) = (&*loaded.schema, Arc::new(Constraints::collect(loaded)));
+        let (schema, constraints) = (&*loaded.schema, Constraints::collect(loaded));
         let mut found = Self {
             loaded: loaded.clone(),
-            mirror: None,
             mirrored: NodeSet::default(),
             guarded: HashMap::new(),
             to_guarded: NodeSet::default(),
             readers: BTreeMap::new(),
             implied: HashMap::new(),
             conditional: HashMap::new(),
-            constraints: constraints.clone(),
+            constraints: Constraints::default(),
         };
         let mut looked_at = BTreeSet::new();
         for id in schema.ids() {
@@ -74,13 +90,15 @@ impl Conditions {
                     found.imply(schema, id, constraint);
                 }
             }
-            if found.whens(id).next().is_some() {
+            let is_when = |&one: &ConstraintId| constraints.get(one).kind == ConstraintKind::When;
+            if constraints.of(id).iter().any(is_when) {
                 found.guarded.entry(schema.node(id).parent).or_default().push(id);
             }
         }
         found.mirrored = NodeSet::of(schema, |id| looked_at.contains(&id)).with_ancestors(schema);
         let guarded: BTreeSet<NodeId> = found.guarded.values().flatten().copied().collect();
         found.to_guarded = NodeSet::of(schema, |id| guarded.contains(&id)).with_ancestors(schema);
+        found.constraints = constraints;
         found
     }
 
@@ -98,12 +116,9 @@ impl Conditions {
             }
         }
     }
+}
 
-    fn whens(&self, node: NodeId) -> impl Iterator<Item = ConstraintId> {
-        let ids = self.constraints.of(node).iter().copied();
-        ids.filter(|&id| self.constraints.get(id).kind == ConstraintKind::When)
-    }
-
+impl Judging<'_> {
     /// Makes the candidate agree with every `when`: defaults come and go, and what may no longer be there vanishes.
     /// What this very change sets where it may not be is reported.
     pub(super) fn settle(
@@ -113,8 +128,7 @@ impl Conditions {
         now: Timestamp,
         violations: &mut Vec<Violation>,
     ) -> Result<Asked, MirrorError> {
-        let loaded = self.loaded.clone();
-        let schema = &*loaded.schema;
+        let schema = &*self.rules.loaded.schema;
         self.prepare(base)?;
         let request = Delta::between(schema, base, candidate);
         let mut mirrored = base.clone();
@@ -149,11 +163,11 @@ impl Conditions {
         if self.mirror.is_some() {
             return Ok(());
         }
-        self.mirror = Some(Mirror::new(&self.loaded, &self.constraints)?);
-        let schema = self.loaded.schema.clone();
+        *self.mirror = Some(Mirror::new(&self.rules.loaded, &self.rules.constraints)?);
+        let schema = &*self.rules.loaded.schema;
         let empty = Tree::default();
-        let delta = Delta::between(&schema, &empty, base);
-        self.follow(Change { schema: &schema, base: &empty, candidate: base, delta: &delta })
+        let delta = Delta::between(schema, &empty, base);
+        self.follow(Change { schema, base: &empty, candidate: base, delta: &delta })
     }
 
     /// Brings the mirror from `base` to `candidate`.
@@ -161,7 +175,7 @@ impl Conditions {
         let Some(mut mirror) = self.mirror.take() else { return Ok(()) };
         // On an error the mirror stays away.
         self.tell(&mut mirror, change)?;
-        self.mirror = Some(mirror);
+        *self.mirror = Some(mirror);
         Ok(())
     }
 
@@ -171,7 +185,7 @@ impl Conditions {
             | DeltaItem::Created(path)
             | DeltaItem::Removed(path)
             | DeltaItem::Reordered(path, _)) = item;
-            if !path.node().is_none_or(|node| self.mirrored.contains(node)) {
+            if !path.node().is_none_or(|node| self.rules.mirrored.contains(node)) {
                 continue;
             }
             if let Some(entry) = change.first_for_state_only(path.steps()) {
@@ -183,7 +197,7 @@ impl Conditions {
                     if at.steps().last().is_some_and(|step| step.key.is_some()) {
                         mirror.set(at, None)?;
                     }
-                    for change in leaves.iter().filter(|change| self.mirrored.contains(change.node)) {
+                    for change in leaves.iter().filter(|change| self.rules.mirrored.contains(change.node)) {
                         mirror.set(&at.child(change.node, None), Some(&change.new.value))?;
                     }
                 }
@@ -192,8 +206,15 @@ impl Conditions {
                 DeltaItem::Reordered(..) => {}
             }
         }
+        for item in change.delta.items() {
+            if let DeltaItem::Reordered(path, keys) = item
+                && path.node().is_some_and(|node| self.rules.mirrored.contains(node))
+            {
+                mirror.reorder(path, keys)?;
+            }
+        }
         for (path, _) in change.branches().iter().filter(|(_, whole)| **whole) {
-            if path.node().is_some_and(|node| self.mirrored.contains(node)) {
+            if path.node().is_some_and(|node| self.rules.mirrored.contains(node)) {
                 mirror.set(path, None)?;
             }
         }
@@ -207,7 +228,7 @@ impl Conditions {
             self.guarded_below(change, &path, &mut due);
         }
         for (id, prefixes) in self.readers_of(change) {
-            let constraint = self.constraints.get(id);
+            let constraint = self.rules.constraints.get(id);
             if constraint.kind == ConstraintKind::When {
                 let parent = change.schema.node(constraint.node).parent;
                 for prefix in &prefixes {
@@ -222,11 +243,11 @@ impl Conditions {
 
     /// Guarded children of a branch, and those of containers that are there because it is.
     fn guarded_below(&self, change: Change<'_>, path: &DataPath, due: &mut Asked) {
-        for &child in self.guarded.get(&path.node()).into_iter().flatten() {
+        for &child in self.rules.guarded.get(&path.node()).into_iter().flatten() {
             due.insert((path.clone(), child));
         }
         for &child in change.schema.children(path.node()) {
-            if is_implied(change.schema, child) && self.to_guarded.contains(child) {
+            if is_implied(change.schema, child) && self.rules.to_guarded.contains(child) {
                 self.guarded_below(change, &path.child(child, None), due);
             }
         }
@@ -253,10 +274,12 @@ impl Conditions {
         let whole = parent.child(child, None);
         let broken = self.broken_when(&parent.child(child, first), child)?;
         match broken {
-            None if !exists && active => add_conditional(schema, candidate, parent, child, now),
+            None if !exists && active && self.stands(schema, candidate, parent)? => {
+                add_conditional(schema, candidate, parent, child, now);
+            }
             Some(broken) if exists => {
                 if sets(request, &whole) {
-                    let expression = &self.constraints.get(broken).expression;
+                    let expression = &self.rules.constraints.get(broken).expression;
                     let reason = format!("Not allowed here, it needs {}", folded(expression));
                     violations.push(Violation::new(schema, &whole, reason));
                 } else {
@@ -270,19 +293,32 @@ impl Conditions {
 
     /// The first `when` of a node that does not hold at a place, whether the node is there or not.
     fn broken_when(&mut self, at: &DataPath, node: NodeId) -> Result<Option<ConstraintId>, MirrorError> {
-        let Some(mirror) = &mut self.mirror else { return Ok(None) };
-        for &id in self.constraints.of(node) {
-            let constraint = self.constraints.get(id);
-            if constraint.kind == ConstraintKind::When && !mirror.eval(constraint, at)? {
+        self.broken_when_from(at, node, 0)
+    }
+
+    /// The same among those that stand so many choices and cases further out, or more.
+    fn broken_when_from(
+        &mut self,
+        at: &DataPath,
+        node: NodeId,
+        outside: usize,
+    ) -> Result<Option<ConstraintId>, MirrorError> {
+        let Some(mirror) = self.mirror.as_mut() else { return Ok(None) };
+        for &id in self.rules.constraints.of(node) {
+            let constraint = self.rules.constraints.get(id);
+            let counts = constraint.kind == ConstraintKind::When && constraint.outside >= outside;
+            if counts && !mirror.eval(constraint, at)? {
                 return Ok(Some(id));
             }
         }
         Ok(None)
     }
 
-    /// Whether a child that is not there could be, as far as its `when` statements go.
-    pub(super) fn applies(&mut self, at: &[Step], child: NodeId) -> Result<bool, MirrorError> {
-        self.broken_when(&DataPath::new(at).child(child, None), child).map(|broken| broken.is_none())
+    /// Whether a child that is not there could be, as far as those of its `when` statements go that stand so many choices
+    /// and cases further out, or more.
+    pub(super) fn applies(&mut self, at: &[Step], child: NodeId, outside: usize) -> Result<bool, MirrorError> {
+        let broken = self.broken_when_from(&DataPath::new(at).child(child, None), child, outside);
+        broken.map(|broken| broken.is_none())
     }
 
     /// Evaluates every `must` that a change may have broken. `asked` is what settling it has asked about.
@@ -293,7 +329,7 @@ impl Conditions {
         violations: &mut Vec<Violation>,
     ) -> Result<(), MirrorError> {
         for (id, prefixes) in self.musts_due(change, asked) {
-            let node = self.constraints.get(id).node;
+            let node = self.rules.constraints.get(id).node;
             for place in self.instances(change, node, &prefixes) {
                 self.check_one(change, id, &place, violations)?;
             }
@@ -308,11 +344,11 @@ impl Conditions {
         place: &DataPath,
         violations: &mut Vec<Violation>,
     ) -> Result<(), MirrorError> {
-        if !self.stands(change, place)? {
+        if !self.stands(change.schema, change.candidate, place)? {
             return Ok(());
         }
-        let Some(mirror) = &mut self.mirror else { return Ok(()) };
-        let constraint = self.constraints.get(id);
+        let Some(mirror) = self.mirror.as_mut() else { return Ok(()) };
+        let constraint = self.rules.constraints.get(id);
         if !mirror.eval(constraint, place)? {
             let reason = match &constraint.message {
                 Some(message) => folded(message),
@@ -326,30 +362,30 @@ impl Conditions {
     fn musts_due(&self, change: Change<'_>, asked: &Asked) -> Due {
         let mut due = Due::new();
         let mut add = |ids: &[ConstraintId], prefix: &DataPath| {
-            for &id in ids.iter().filter(|&&id| self.constraints.get(id).kind == ConstraintKind::Must) {
+            for &id in ids.iter().filter(|&&id| self.rules.constraints.get(id).kind == ConstraintKind::Must) {
                 due.entry(id).or_default().insert(prefix.clone());
             }
         };
         for item in change.delta.items() {
             if let DeltaItem::Leaves { at, leaves } = item {
                 for leaf in leaves {
-                    add(self.constraints.of(leaf.node), &at.child(leaf.node, None));
+                    add(self.rules.constraints.of(leaf.node), &at.child(leaf.node, None));
                 }
             }
         }
         for (path, child) in asked {
-            let conditional = self.conditional.get(&path.node()).into_iter().flatten();
+            let conditional = self.rules.conditional.get(&path.node()).into_iter().flatten();
             for (container, must) in conditional.filter(|(container, _)| container == child) {
                 add(&[*must], &path.child(*container, None));
             }
         }
         for (path, whole) in change.branches() {
-            for (container, must) in self.conditional.get(&path.node()).into_iter().flatten() {
+            for (container, must) in self.rules.conditional.get(&path.node()).into_iter().flatten() {
                 add(&[*must], &path.child(*container, None));
             }
             if whole {
-                path.node().into_iter().for_each(|node| add(self.constraints.of(node), &path));
-                add(self.implied.get(&path.node()).map_or(&[], Vec::as_slice), &path);
+                path.node().into_iter().for_each(|node| add(self.rules.constraints.of(node), &path));
+                add(self.rules.implied.get(&path.node()).map_or(&[], Vec::as_slice), &path);
             }
         }
         for (id, prefixes) in self.readers_of(change) {
@@ -362,8 +398,8 @@ impl Conditions {
     fn readers_of(&self, change: Change<'_>) -> Due {
         let mut due = Due::new();
         let mut add = |node: NodeId, place: &[Step]| {
-            for &id in self.readers.get(&node).into_iter().flatten() {
-                let reach = self.constraints.get(id).reach.map_or(0, |reach| change.schema.lineage(reach).len());
+            for &id in self.rules.readers.get(&node).into_iter().flatten() {
+                let reach = self.rules.constraints.get(id).reach.map_or(0, |reach| change.schema.lineage(reach).len());
                 let shared = place.get(..reach).unwrap_or(place);
                 due.entry(id).or_default().insert(DataPath::new(shared));
             }
@@ -374,9 +410,11 @@ impl Conditions {
                 DeltaItem::Removed(path) => {
                     let Some(node) = path.node() else { continue };
                     let last = last_below(change.schema, node);
-                    self.readers.range(node..=last).for_each(|(&node, _)| add(node, path.steps()));
+                    self.rules.readers.range(node..=last).for_each(|(&node, _)| add(node, path.steps()));
                 }
-                DeltaItem::Created(_) | DeltaItem::Reordered(..) => {}
+                // An expression takes the first of several.
+                DeltaItem::Reordered(path, _) => path.node().into_iter().for_each(|node| add(node, path.steps())),
+                DeltaItem::Created(_) => {}
             }
         }
         // A branch that is there now or not any more: its node, and the containers that come and go with it.
@@ -411,17 +449,20 @@ impl Conditions {
         found
     }
 
-    /// Whether a place that may be a container without a branch in the tree is really there: nothing rules it out.
-    fn stands(&mut self, change: Change<'_>, place: &DataPath) -> Result<bool, MirrorError> {
+    /// Whether a place is there, or is a container without a branch in the tree that nothing rules out.
+    fn stands(&mut self, schema: &Schema, tree: &Tree, place: &DataPath) -> Result<bool, MirrorError> {
         let steps = place.steps();
         for length in 1..=steps.len() {
             let (above, here) = (&steps[..length - 1], &steps[..length]);
             let Some(step) = here.last() else { continue };
-            if !is_implied(change.schema, step.node) || change.candidate.branch(here).is_some() {
+            if schema.node(step.node).is_terminal() || tree.branch(here).is_some() {
                 continue;
             }
-            let around = change.candidate.branch(above).map(|branch| &**branch);
-            let ruled_out = !is_case_active(change.schema, step.node, around)
+            if !is_implied(schema, step.node) {
+                return Ok(false);
+            }
+            let around = tree.branch(above).map(|branch| &**branch);
+            let ruled_out = !is_case_active(schema, step.node, around)
                 || self.broken_when(&DataPath::new(here), step.node)?.is_some();
             if ruled_out {
                 return Ok(false);

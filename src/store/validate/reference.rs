@@ -13,9 +13,9 @@ use crate::store::settle::is_configured;
 use crate::store::tree::{Branch, Child};
 use crate::value::Value;
 
-/// All references of a schema, and who refers to what.
+/// All references of a schema.
 #[derive(Debug)]
-pub(super) struct References {
+pub(super) struct ReferenceRules {
     /// By referring leaf. A union may have several.
     outgoing: HashMap<NodeId, Vec<Reference>>,
     /// By target: the leaves that may refer to it.
@@ -26,9 +26,20 @@ pub(super) struct References {
     instances: HashSet<NodeId>,
     /// Referring leaves, targets and everything above them.
     nodes: NodeSet,
+}
+
+/// Who refers to what.
+#[derive(Debug, Default)]
+pub(super) struct References {
     referrers: HashMap<(NodeId, Value), BTreeSet<DataPath>>,
     /// By referring place.
     named: BTreeMap<DataPath, Vec<Value>>,
+}
+
+/// References with their rules.
+pub(super) struct Judging<'a> {
+    rules: &'a ReferenceRules,
+    known: &'a mut References,
 }
 
 /// One leafref.
@@ -63,7 +74,7 @@ struct Comparison {
 /// Values found at the targets below one place, gathered once for a vote.
 type Gathered = HashMap<(NodeId, DataPath), HashSet<Value>>;
 
-impl References {
+impl ReferenceRules {
     pub(super) fn new(schema: &Schema) -> Self {
         let mut outgoing: HashMap<NodeId, Vec<Reference>> = HashMap::new();
         let mut incoming: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
@@ -97,25 +108,34 @@ impl References {
                 || instances.contains(&id)
         };
         let nodes = NodeSet::of(schema, member).with_ancestors(schema);
-        Self { outgoing, incoming, compared, instances, nodes, referrers: HashMap::new(), named: BTreeMap::new() }
+        Self { outgoing, incoming, compared, instances, nodes }
     }
+}
 
+impl References {
+    /// The references to be judged by their rules.
+    pub(super) fn on<'a>(&'a mut self, rules: &'a ReferenceRules) -> Judging<'a> {
+        Judging { rules, known: self }
+    }
+}
+
+impl Judging<'_> {
     /// Brings the index from `base` to `candidate`. Reports every reference that leads nowhere now, whether the referring
     /// leaf is new or its target is gone.
     pub(super) fn update(&mut self, change: Change<'_>, violations: &mut Vec<Violation>) {
         let mut suspects = BTreeSet::new();
         let mut orphaned = Vec::new();
-        let nodes = self.nodes.clone();
-        change.leaves(&nodes, &mut |leaf| {
+        let rules = self.rules;
+        change.leaves(&rules.nodes, &mut |leaf| {
             self.note(&leaf, &mut suspects);
-            for &(referrer, shared) in self.compared.get(&leaf.node).into_iter().flatten() {
+            for &(referrer, shared) in self.rules.compared.get(&leaf.node).into_iter().flatten() {
                 let shared = leaf.at.get(..shared).unwrap_or(leaf.at);
                 let around = change.schema.node(referrer).parent;
                 places(change.schema, change.candidate, shared, around, &mut |at, _| {
                     suspects.insert(DataPath::new(at).child(referrer, None));
                 });
             }
-            if self.incoming.contains_key(&leaf.node) {
+            if self.rules.incoming.contains_key(&leaf.node) {
                 let kept: HashSet<&Value> = leaf.new.into_iter().flat_map(each).collect();
                 let gone = leaf.old.into_iter().flat_map(each).filter(|value| !kept.contains(value));
                 orphaned.extend(gone.map(|value| (leaf.node, leaf.at.to_vec(), value.clone())));
@@ -133,8 +153,8 @@ impl References {
 
     /// Takes a leaf that refers to something into the index, or out of it.
     fn note(&mut self, leaf: &LeafStep<'_>, suspects: &mut BTreeSet<DataPath>) {
-        let refers = self.outgoing.contains_key(&leaf.node);
-        let names = self.instances.contains(&leaf.node);
+        let refers = self.rules.outgoing.contains_key(&leaf.node);
+        let names = self.rules.instances.contains(&leaf.node);
         if !refers && !names {
             return;
         }
@@ -142,15 +162,15 @@ impl References {
         if refers {
             for value in leaf.old.into_iter().flat_map(each) {
                 let key = (leaf.node, value.clone());
-                if let Some(places) = self.referrers.get_mut(&key) {
+                if let Some(places) = self.known.referrers.get_mut(&key) {
                     places.remove(&place);
                     if places.is_empty() {
-                        self.referrers.remove(&key);
+                        self.known.referrers.remove(&key);
                     }
                 }
             }
             for value in leaf.new.into_iter().flat_map(each) {
-                self.referrers.entry((leaf.node, value.clone())).or_default().insert(place.clone());
+                self.known.referrers.entry((leaf.node, value.clone())).or_default().insert(place.clone());
                 suspects.insert(place.clone());
             }
         }
@@ -162,18 +182,18 @@ impl References {
                 .filter(|value| matches!(value, Value::Instance(_)))
                 .cloned()
                 .collect();
-            self.named.remove(&place);
+            self.known.named.remove(&place);
             if !values.is_empty() {
-                self.named.insert(place, values);
+                self.known.named.insert(place, values);
             }
         }
     }
 
     /// Finds the leaves that may have referred to a value that is gone.
     fn suspect(&self, target: NodeId, at: &[Step], value: Value, suspects: &mut BTreeSet<DataPath>) {
-        for &referrer in self.incoming.get(&target).into_iter().flatten() {
-            let Some(places) = self.referrers.get(&(referrer, value.clone())) else { continue };
-            let references = self.outgoing.get(&referrer).into_iter().flatten();
+        for &referrer in self.rules.incoming.get(&target).into_iter().flatten() {
+            let Some(places) = self.known.referrers.get(&(referrer, value.clone())) else { continue };
+            let references = self.rules.outgoing.get(&referrer).into_iter().flatten();
             for shared in references.filter(|reference| reference.target == target).map(|reference| reference.shared) {
                 let Some(shared) = at.get(..shared) else { continue };
                 let below = places.range(DataPath::new(shared)..).take_while(|place| place.steps().starts_with(shared));
@@ -186,7 +206,7 @@ impl References {
     fn check(&self, change: Change<'_>, place: &DataPath, gathered: &mut Gathered, violations: &mut Vec<Violation>) {
         let schema = change.schema;
         let (Some(leaf), Some(node)) = (change.candidate.leaf(place.steps()), place.node()) else { return };
-        let references = self.outgoing.get(&node).map_or(&[][..], Vec::as_slice);
+        let references = self.rules.outgoing.get(&node).map_or(&[][..], Vec::as_slice);
         for value in each(&leaf.value) {
             let found = references.iter().any(|reference| reference.leads_to(change, place, value, gathered));
             if !found && !taken_otherwise(schema, node, value) {
@@ -203,7 +223,7 @@ impl References {
         if change.delta.is_empty() {
             return;
         }
-        for (place, values) in self.named.iter().filter(|(place, _)| change.counts(place.steps())) {
+        for (place, values) in self.known.named.iter().filter(|(place, _)| change.counts(place.steps())) {
             for value in values.iter().filter(|value| !names_something(change, value)) {
                 let reason = format!("'{value}' names nothing that is configured");
                 violations.push(Violation::new(change.schema, place, reason));

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use proptest::prelude::*;
 
 use super::*;
-use crate::schema::{Constraints, Mirror};
+use crate::schema::{Constraints, Mirror, Wrong};
 use crate::store::edit::Edit;
 use crate::store::tests::model::{Op, ops};
 use crate::store::tests::{Flat, NONE, at, delete, differing, edited, flat, loaded, place, replace, schema, update};
@@ -159,7 +159,7 @@ fn asks_nothing_of_state() {
     bench
         .refuses(&[delete("/ports/port[name=e1]/config/name"), update("/ports/port[name=e1]/config/mtu=9")], &dangling);
     bench.takes(&[delete("/ports/port[name=e1]")]);
-    assert_eq!(schema().len(), bench.validator.schema.len());
+    assert_eq!(schema().len(), bench.validator.rules.schema.len());
 }
 
 /// SET-029: the module's own words, or the expression.
@@ -238,7 +238,7 @@ fn explicit(tree: &Tree) -> Flat {
 }
 
 /// What libyang says of everything that is set, judged from scratch.
-fn oracle(tree: &Tree) -> Result<(), Vec<String>> {
+fn oracle(tree: &Tree) -> Result<(), Vec<Wrong>> {
     let mut mirror = Mirror::new(loaded(), &Constraints::collect(loaded())).expect("a mirror");
     for (place, item) in explicit(tree) {
         mirror.set(&place, item.value.as_ref()).expect("a value");

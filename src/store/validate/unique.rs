@@ -1,4 +1,4 @@
-//! `unique` statements of lists.
+//! `unique` statements of lists: what they are, and who has which values.
 //!
 //! Invariant: between votes the index holds, for every list with such a statement, the values of its configured entries.
 
@@ -12,10 +12,13 @@ use crate::schema::{Kind, NodeId, NodeSet, Schema};
 use crate::store::tree::Tree;
 use crate::value::Value;
 
-/// All `unique` statements, and who has which values.
+/// All `unique` statements of a schema.
 #[derive(Debug)]
+pub(super) struct UniqueRules(Vec<Rule>);
+
+/// Who has which values.
+#[derive(Debug, Default)]
 pub(super) struct Unique {
-    rules: Vec<Rule>,
     taken: HashMap<Slot, Vec<ListKey>>,
 }
 
@@ -38,7 +41,7 @@ struct Slot {
     values: Vec<Value>,
 }
 
-impl Unique {
+impl UniqueRules {
     pub(super) fn new(schema: &Schema) -> Self {
         let mut rules = Vec::new();
         for list in schema.ids().filter(|&id| schema.node(id).config) {
@@ -52,12 +55,14 @@ impl Unique {
                 });
             }
         }
-        Self { rules, taken: HashMap::new() }
+        Self(rules)
     }
+}
 
+impl Unique {
     /// Brings the index from `base` to `candidate`. Reports values that two entries have now.
-    pub(super) fn update(&mut self, change: Change<'_>, violations: &mut Vec<Violation>) {
-        for (number, rule) in self.rules.iter().enumerate() {
+    pub(super) fn update(&mut self, rules: &UniqueRules, change: Change<'_>, violations: &mut Vec<Violation>) {
+        for (number, rule) in rules.0.iter().enumerate() {
             let entries = change.entries(rule.list, &rule.nodes);
             for (slot, key) in entries.iter().filter_map(|entry| rule.slot(number, change.base, entry)) {
                 if let Entry::Occupied(mut taken) = self.taken.entry(slot) {
