@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Prints the path of a gNMI client: client.sh gnmic|telegraf. It is the one named by GNMIC or TELEGRAF, else the one in
+# Prints the path of a client: client.sh gnmic|telegraf|grpc1. It is the one named by GNMIC and so on, else the one in
 # PATH, else .tools/bin/NAME, which is built when its recipe in tests/interop/NAME has changed and Go is new enough.
 # Exits 1 with the reason on stderr where none is to be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-client=${1:?usage: client.sh gnmic|telegraf}
+client=${1:?usage: client.sh gnmic|telegraf|grpc1}
 if [ ! -d "tests/interop/$client" ] || [[ $client == */* ]]; then
     echo "client.sh: unknown client '$client'" >&2
     exit 2
@@ -39,7 +39,7 @@ if ! go_is_new_enough; then
     exit 1
 fi
 version=$(sed -n "s|.*github.com/[a-z]*/$client \(v[0-9.]*\).*|\1|p" "$recipe/go.mod")
-echo "$client: building $version from Go modules into .tools/bin (two minutes, once)" >&2
+echo "$client: building ${version:+$version }from Go modules into .tools/bin (two minutes, once)" >&2
 "$recipe/build.sh" "$built" >&2
 echo "$stamp" >"$built.recipe"
 echo "$built"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the interop suite against the daemon named by GANYMEDE: interop.sh [pytest arguments].
 #
-# Needs gnmic, Telegraf and Python. What cannot be had is named, its cases are left out, and with CI=true that is a
+# Needs gnmic, Telegraf, a client of gRPC 1.0 and Python. What cannot be had is named, its cases are left out, and with CI=true that is a
 # failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,7 +35,7 @@ if ! cmp -s "$wanted" "$venv/requirements.txt"; then
     cp "$wanted" "$venv/requirements.txt"
 fi
 
-for client in gnmic telegraf; do
+for client in gnmic telegraf grpc1; do
     if ! path=$(scripts/client.sh $client); then
         path=
         leave_out "the cases that need $client are left out; they are listed as skipped"

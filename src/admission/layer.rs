@@ -243,6 +243,9 @@ impl Parts {
                     Outcome::Unreachable => (Refusal::NoServer, ""),
                 };
                 line.reason = format!("{refusal}{note}");
+                if outcome == Outcome::LocksOut {
+                    line.verdict = Some(Verdict::LocksOut);
+                }
                 self.sessions.complaints().refused(line);
                 return Err(refusal);
             }
@@ -257,7 +260,7 @@ impl Parts {
         // Under one lock, so that what was accepted last and whose subscriptions run agree whoever runs first.
         let mut accepted = session.login();
         self.authenticator.note(session.id(), &credentials.user, rights.grant.as_ref());
-        session.accepted(&credentials.user);
+        session.accepted(&credentials.user, self.clock.now());
         *accepted = Some(Accepted { fingerprint, rights: rights.clone(), configurations: newest.configurations });
         Ok(Login { rights, user_changed: session.user_changed() })
     }

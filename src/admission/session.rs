@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +60,8 @@ pub struct Session {
     rpcs: AtomicU64,
     marking: Marking,
     last_finished: Mutex<Option<Finished>>,
+    /// When the last RPC began or ended, in milliseconds after `since`.
+    moved: AtomicU64,
     received: AtomicU64,
     sent: AtomicU64,
 }
@@ -82,6 +85,8 @@ pub(super) type Check = tokio::sync::OnceCell<Result<(), Refusal>>;
 #[derive(Debug, Default)]
 struct User {
     name: Option<String>,
+    /// When that was accepted.
+    since: Option<Timestamp>,
     /// Cancelled when another user takes over.
     changed: CancellationToken,
 }
@@ -168,6 +173,7 @@ impl Sessions {
             rpcs: AtomicU64::new(0),
             marking: Marking::default(),
             last_finished: Mutex::default(),
+            moved: AtomicU64::new(0),
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
         });
@@ -282,6 +288,19 @@ impl Session {
         lock(&self.user).name.clone()
     }
 
+    /// When that user logged in.
+    pub fn logged_in(&self) -> Option<Timestamp> {
+        lock(&self.user).since
+    }
+
+    /// How long no RPC has been running.
+    pub fn idle(&self, now: Instant) -> Duration {
+        if self.active_rpcs() > 0 {
+            return Duration::ZERO;
+        }
+        now.saturating_duration_since(self.since + Duration::from_millis(self.moved.load(Ordering::Relaxed)))
+    }
+
     /// RPCs that run (AUTH-040).
     pub fn active_rpcs(&self) -> usize {
         lock(&self.channels).len()
@@ -345,10 +364,13 @@ impl Session {
     }
 
     /// Notes the user of an accepted login and ends the subscriptions of another one before (AUTH-018, AUTH-022).
-    pub(super) fn accepted(&self, name: &str) {
+    pub(super) fn accepted(&self, name: &str, now: Timestamp) {
         let mut user = lock(&self.user);
         if user.name.as_deref().is_some_and(|before| before != name) {
             std::mem::take(&mut user.changed).cancel();
+        }
+        if user.name.as_deref() != Some(name) {
+            user.since = Some(now);
         }
         user.name = Some(name.to_owned());
     }
@@ -365,12 +387,19 @@ impl Session {
     pub(super) fn add_channel(&self, state: &Arc<ChannelState>) -> u64 {
         let number = self.rpcs.fetch_add(1, Ordering::Relaxed);
         lock(&self.channels).insert(number, state.clone());
+        self.has_moved();
         number
     }
 
     pub(super) fn remove_channel(&self, number: u64, finished: Finished) {
+        self.has_moved();
         lock(&self.channels).remove(&number);
         *lock(&self.last_finished) = Some(finished);
+    }
+
+    fn has_moved(&self) {
+        let millis = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.moved.store(millis, Ordering::Relaxed);
     }
 
     /// Whether the connection has to be closed.

@@ -185,11 +185,13 @@ impl Agent {
 
     /// What writes state about the daemon itself.
     fn monitor(&self) -> Monitor {
-        let knobs = Knobs::new(self.datastore.store.schema());
+        let schema = self.datastore.store.schema().clone();
+        let knobs = Knobs::new(&schema);
         let profile = self.config.lock().unwrap_or_else(PoisonError::into_inner).profile.clone();
         let server = move |tree: &Tree| {
             let version = profile.gnmi_version.as_deref().unwrap_or_else(|| knobs.proto_version(tree).text());
-            Server { gnmi_version: knobs.gnmi_enabled(tree).then(|| version.to_owned()) }
+            let gnmi_version = knobs.gnmi_enabled(tree).then(|| version.to_owned());
+            Server { gnmi_version, allowed: endpoint::is_allowed(&schema, tree) }
         };
         Monitor::new(monitor::Parts {
             store: self.datastore.store.clone(),

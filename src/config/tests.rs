@@ -9,6 +9,20 @@ fn refused(text: &str) -> String {
     parse("ganymede.toml", text).map_or_else(|error| error.to_string(), |config| config.print())
 }
 
+/// AUTH-025: how large the files of the security log get and how many there are, up to the ends of the ranges.
+#[test]
+fn the_security_log_has_its_limits() {
+    for (key, least, most) in [("security-file-bytes", 4096_u64, 1 << 30), ("security-files", 1, 100)] {
+        let set = |value: u64| refused(&format!("[log]\n{key} = {value}"));
+        for value in [least, most] {
+            assert!(set(value).contains(&format!("{key} = {value}\n")), "{}", set(value));
+        }
+        for value in [least - 1, most + 1] {
+            assert!(set(value).starts_with(&format!("ganymede.toml:2: key 'log.{key}' = {value}: ")), "{}", set(value));
+        }
+    }
+}
+
 #[test]
 fn the_example_states_every_default() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/ganymede.toml");

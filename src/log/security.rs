@@ -1,22 +1,23 @@
 //! The security log: one JSON line for each session, authentication and RPC (AUTH-025, AUTH-026, AUTH-039).
 //!
-//! Invariant: no line is lost silently. Events go through a bounded queue to one writer thread, which makes the lines of
-//! them; while the disk is so slow that the queue is full, the RPCs that want to write wait. A line that the disk refuses goes to the operational log.
-//! The last handle ends the thread after it has written what is queued.
+//! Invariant: no line is lost silently, and no RPC waits for the disk. Events go through a bounded queue to one writer
+//! thread, which makes the lines of them. A line that the disk refuses, or for which a slow disk leaves no room in the
+//! queue, goes to the operational log. The last handle ends the thread after it has written what is queued.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+mod files;
+
+use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::time::Timestamp;
+use files::Files;
 
 /// Lines that may wait for the disk. At 225 channels that is half a minute of trouble.
 const QUEUE_LINES: usize = 8192;
@@ -42,6 +43,8 @@ pub enum Verdict {
     Authorized,
     /// It was not.
     Unauthorized,
+    /// It was not, and neither will the next ones be: the user is locked out from now on.
+    LocksOut,
 }
 
 /// What a line says.
@@ -72,6 +75,8 @@ pub struct Event {
 struct Line<'a> {
     time: String,
     event: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
     user: &'a str,
     client: String,
     port: u16,
@@ -87,11 +92,25 @@ struct Line<'a> {
 }
 
 impl Event {
+    /// What the router that is imitated calls the event; empty where it has none (AUTH-037, AUTH-039).
+    fn name(&self) -> &'static str {
+        match (self.kind, self.verdict) {
+            ("session-open", _) => "grpc_user_login",
+            ("session-close", _) => "grpc_user_logout",
+            ("authentication", Some(Verdict::Unauthorized)) => "grpc_user_login_failed",
+            ("authentication", Some(Verdict::LocksOut)) => "grpc_user_login_max_attempts",
+            ("rpc", Some(Verdict::Authorized)) => "grpc_auth",
+            ("rpc", Some(Verdict::Unauthorized | Verdict::LocksOut)) => "grpc_unauth",
+            _ => "",
+        }
+    }
+
     /// The line, without its end.
     fn line(&self) -> String {
         let line = Line {
             time: self.time.to_string(),
             event: self.kind,
+            name: self.name(),
             user: &self.user,
             client: self.client.ip().to_canonical().to_string(),
             port: self.client.port(),
@@ -100,7 +119,7 @@ impl Event {
             paths: &self.paths,
             verdict: match self.verdict {
                 Some(Verdict::Authorized) => "authorized",
-                Some(Verdict::Unauthorized) => "unauthorized",
+                Some(Verdict::Unauthorized | Verdict::LocksOut) => "unauthorized",
                 None => "",
             },
             reason: &self.reason,
@@ -141,18 +160,24 @@ impl SecurityLog {
     /// [`OpenError`] when the file cannot be opened or no thread can be started.
     pub fn open(settings: &SecurityLogSettings) -> Result<Self, OpenError> {
         let failed = |source| OpenError { path: settings.path.clone(), source };
-        let mut output = Output::open(settings.clone()).map_err(failed)?;
+        let files = Files::open(settings.clone()).map_err(failed)?;
         let (queue, events) = sync_channel(QUEUE_LINES);
         let thread = std::thread::Builder::new().name("security-log".to_owned());
-        let thread = thread.spawn(move || output.write_all(&events)).map_err(failed)?;
+        let thread = thread.spawn(move || write_all(files, &events)).map_err(failed)?;
         Ok(Self { writer: Arc::new(Writer { queue: Some(queue), thread: Some(thread) }) })
     }
 
-    /// Queues an event; waits while the queue is full.
+    /// Queues an event.
     pub fn write(&self, event: Event) {
         let Some(queue) = &self.writer.queue else { return };
-        if let Err(refused) = queue.send(event) {
-            tracing::error!("security log writer is gone, line not written: {}", refused.0.line());
+        match queue.try_send(event) {
+            Ok(()) => {}
+            Err(TrySendError::Full(event)) => {
+                tracing::error!("security log: the disk is too slow; line not written: {}", event.line());
+            }
+            Err(TrySendError::Disconnected(event)) => {
+                tracing::error!("security log: its writer is gone; line not written: {}", event.line());
+            }
         }
     }
 }
@@ -166,84 +191,14 @@ impl Drop for Writer {
     }
 }
 
-/// The files behind the log.
-#[derive(Debug)]
-struct Output {
-    settings: SecurityLogSettings,
-    file: File,
-    written: usize,
-}
-
-impl Output {
-    fn open(settings: SecurityLogSettings) -> io::Result<Self> {
-        let file = open(&settings.path)?;
-        let written = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-        Ok(Self { settings, file, written })
+/// Writes lines until the last handle is gone. It looks at the queue only now and then: a thread that sleeps on the queue
+/// would have to be woken for each RPC, which costs the RPC more than all the rest of the line.
+fn write_all(mut files: Files, events: &Receiver<Event>) {
+    while let Ok(first) = events.recv() {
+        std::thread::sleep(WRITE_INTERVAL);
+        let lines = std::iter::once(first).chain(events.try_iter().take(QUEUE_LINES)).map(|event| event.line());
+        files.write(lines);
     }
-
-    /// Writes lines until the last handle is gone. It looks at the queue only now and then: a thread that sleeps on the
-    /// queue would have to be woken for each RPC, which costs the RPC more than all the rest of the line.
-    fn write_all(&mut self, events: &Receiver<Event>) {
-        while let Ok(first) = events.recv() {
-            std::thread::sleep(WRITE_INTERVAL);
-            let mut batch = String::new();
-            for event in std::iter::once(first).chain(events.try_iter().take(QUEUE_LINES)) {
-                let line = event.line();
-                let full = self.written + batch.len() > 0
-                    && self.written.saturating_add(batch.len() + line.len() + 1) > self.settings.bytes;
-                if full {
-                    self.write(&std::mem::take(&mut batch), true);
-                }
-                batch.push_str(&line);
-                batch.push('\n');
-            }
-            self.write(&batch, false);
-        }
-    }
-
-    /// Writes whole lines, and begins a new file behind them when that is due.
-    fn write(&mut self, lines: &str, rotate: bool) {
-        let steps = |output: &mut Self| {
-            output.file.write_all(lines.as_bytes())?;
-            output.written += lines.len();
-            if rotate { output.rotate() } else { Ok(()) }
-        };
-        if let Err(error) = steps(self) {
-            let path = self.settings.path.display();
-            tracing::error!("security log {path}: {error}; lines not written: {}", lines.trim_end());
-        }
-    }
-
-    /// Renames `log.1` to `log.2` and so on, dropping the oldest, and begins a new file.
-    fn rotate(&mut self) -> io::Result<()> {
-        let path = &self.settings.path;
-        for number in (1..self.settings.files).rev() {
-            let from = if number == 1 { path.clone() } else { numbered(path, number - 1) };
-            match std::fs::rename(&from, numbered(path, number)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        if self.settings.files == 1 {
-            std::fs::remove_file(path)?;
-        }
-        self.file = open(path)?;
-        self.written = 0;
-        Ok(())
-    }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory)?;
-    }
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
-}
-
-fn numbered(path: &Path, number: usize) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{number}"));
-    name.into()
 }
 
 #[cfg(test)]
@@ -280,14 +235,26 @@ mod tests {
         drop(log);
         let text = std::fs::read_to_string(path).unwrap();
         assert!(
-            text.starts_with(r#"{"time":"1970-01-01T00:00:00.0Z","event":"rpc","user":"eve\n","client":"192.0.2.1""#)
+            text.starts_with(r#"{"time":"1970-01-01T00:00:00.0Z","event":"rpc","name":"grpc_unauth","user":"eve\n","#)
         );
         let line: serde_json::Value = serde_json::from_str(text.strip_suffix('\n').unwrap()).unwrap();
         let expected = json!({
-            "time": "1970-01-01T00:00:00.0Z", "event": "rpc", "user": "eve\n", "client": "192.0.2.1", "port": 40000,
+            "time": "1970-01-01T00:00:00.0Z", "event": "rpc", "name": "grpc_unauth", "user": "eve\n", "client": "192.0.2.1", "port": 40000,
             "session": 7, "rpc": "/gnmi.gNMI/Get", "verdict": "unauthorized", "reason": "wrong \"password\"",
         });
         assert_eq!(line, expected);
+    }
+
+    /// AUTH-025: nobody waits for a writer that hangs, however much there is to say.
+    #[test]
+    fn nobody_waits_for_the_disk() {
+        let (queue, events) = sync_channel(1);
+        let log = SecurityLog { writer: Arc::new(Writer { queue: Some(queue), thread: None }) };
+        for _ in 0..10 {
+            log.write(event("admin"));
+        }
+        drop(log);
+        assert_eq!(events.iter().count(), 1);
     }
 
     #[test]

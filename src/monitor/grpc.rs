@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::listing::Listing;
-use crate::admission::{Finished, RpcFacts, Session, Sessions};
+use crate::admission::{Finished, RpcFacts, Session};
 use crate::platform::map::{Datum, Gaps, Row, Single, Table};
 use crate::schema::Schema;
 use crate::store::{StateBatch, Tree};
 use crate::time::Timestamp;
 
 const SERVER: &str = "nokia-state:state/system/grpc";
+const MANAGEMENT: &str = "nokia-state:state/system/security/management/router-instance";
 const CONNECTION: &str = "nokia-state:state/system/grpc/connection";
 const RPC: &str = "nokia-state:state/system/grpc/rpc";
 
@@ -20,10 +21,14 @@ const RPC: &str = "nokia-state:state/system/grpc/rpc";
 pub struct Server {
     /// The version of gNMI that it serves; none while that is off.
     pub gnmi_version: Option<String>,
+    /// Whether it may be used for management.
+    pub allowed: bool,
 }
 
 const SERVER_ROWS: &[Row<Server>] =
     &[Row("supported-services/gnmi-version", |now| Some(Datum::Text(now.gnmi_version.as_deref()?.into())))];
+
+const MANAGEMENT_ROWS: &[Row<Server>] = &[Row("allow-grpc", |now| Some(Datum::Flag(now.allowed)))];
 
 /// A connection as it is now.
 #[derive(PartialEq)]
@@ -32,6 +37,7 @@ struct Connection {
     active: usize,
     total: u64,
     traffic: (u64, u64),
+    dscp: u8,
     last: Option<Finished>,
 }
 
@@ -42,6 +48,7 @@ const CONNECTION_ROWS: &[Row<Connection>] = &[
     Row("total-rpc-count", |now| Some(Datum::Number(now.total.into()))),
     Row("rx-bytes", |now| Some(Datum::Number(now.traffic.0.into()))),
     Row("tx-bytes", |now| Some(Datum::Number(now.traffic.1.into()))),
+    Row("qos", |now| DSCP_NAMES.get(usize::from(now.dscp)).map(|name| Datum::word(name))),
     Row("last-finished-rpc/name", |now| Some(Datum::Text(names(&now.last.as_ref()?.rpc).name.into()))),
     Row("last-finished-rpc/service-name", |now| Some(Datum::Text(names(&now.last.as_ref()?.rpc).service.into()))),
     Row("last-finished-rpc/package-name", |now| Some(Datum::Text(names(&now.last.as_ref()?.rpc).package.into()))),
@@ -53,6 +60,19 @@ const CONNECTION_ROWS: &[Row<Connection>] = &[
         Some(Datum::Time(last.rpc.began.plus(last.took)))
     }),
     Row("last-finished-rpc/error-rpc-status", |now| Some(Datum::Text(now.last.as_ref()?.error.as_deref()?.into()))),
+];
+
+/// The names of the code points that packets are marked with.
+#[rustfmt::skip]
+const DSCP_NAMES: [&str; 64] = [
+    "be", "cp1", "cp2", "cp3", "cp4", "cp5", "cp6", "cp7",
+    "cs1", "cp9", "af11", "cp11", "af12", "cp13", "af13", "cp15",
+    "cs2", "cp17", "af21", "cp19", "af22", "cp21", "af23", "cp23",
+    "cs3", "cp25", "af31", "cp27", "af32", "cp29", "af33", "cp31",
+    "cs4", "cp33", "af41", "cp35", "af42", "cp37", "af43", "cp39",
+    "cs5", "cp41", "cp42", "cp43", "cp44", "cp45", "ef", "cp47",
+    "nc1", "cp49", "cp50", "cp51", "cp52", "cp53", "cp54", "cp55",
+    "nc2", "cp57", "cp58", "cp59", "cp60", "cp61", "cp62", "cp63",
 ];
 
 /// An RPC that runs. Nothing of it changes.
@@ -77,6 +97,7 @@ const RPC_ROWS: &[Row<Running>] = &[
 /// Looks all leaves up.
 pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
     Table::new(schema, SERVER, SERVER_ROWS, gaps);
+    Table::new(schema, MANAGEMENT, MANAGEMENT_ROWS, gaps);
     Table::new(schema, CONNECTION, CONNECTION_ROWS, gaps);
     Table::new(schema, RPC, RPC_ROWS, gaps);
 }
@@ -84,9 +105,9 @@ pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
 /// The server with its connections and RPCs.
 pub(super) struct Grpc {
     schema: Arc<Schema>,
-    sessions: Arc<Sessions>,
     read_server: Box<dyn Fn(&Tree) -> Server + Send + Sync>,
     server: Single<Server>,
+    management: Single<Server>,
     server_now: Option<Server>,
     connections: Listing<SocketAddr, Connection>,
     rpcs: Listing<u32, Running>,
@@ -95,23 +116,23 @@ pub(super) struct Grpc {
 impl Grpc {
     pub(super) fn new(
         schema: Arc<Schema>,
-        sessions: Arc<Sessions>,
         read_server: Box<dyn Fn(&Tree) -> Server + Send + Sync>,
         gaps: &mut Gaps,
     ) -> Self {
         let server = Single::new(&schema, SERVER, &[], SERVER_ROWS, gaps);
+        let management = Single::new(&schema, MANAGEMENT, &[Datum::word("Base")], MANAGEMENT_ROWS, gaps);
         let connections = Listing::new(&schema, CONNECTION, CONNECTION_ROWS, gaps);
         let rpcs = Listing::new(&schema, RPC, RPC_ROWS, gaps);
-        Self { schema, sessions, read_server, server, server_now: None, connections, rpcs }
+        Self { schema, read_server, server, management, server_now: None, connections, rpcs }
     }
 
-    pub(super) fn write(&mut self, configuration: &Tree, batch: &mut StateBatch) {
+    pub(super) fn write(&mut self, configuration: &Tree, sessions: &[Arc<Session>], batch: &mut StateBatch) {
         let server = (self.read_server)(configuration);
         if self.server_now.as_ref() != Some(&server) {
             self.server.write(&server, batch);
+            self.management.write(&server, batch);
             self.server_now = Some(server);
         }
-        let sessions = self.sessions.seated();
         let peers: BTreeSet<SocketAddr> = sessions.iter().map(|session| session.peer()).collect();
         let channels: Vec<_> = sessions
             .iter()
@@ -120,7 +141,7 @@ impl Grpc {
         let running: BTreeSet<u32> = channels.iter().map(|(_, channel)| channel.id()).collect();
         self.connections.keep(|peer| peers.contains(peer), batch);
         self.rpcs.keep(|id| running.contains(id), batch);
-        for session in &sessions {
+        for session in sessions {
             let peer = session.peer();
             let keys = [Datum::Address(peer.ip()), Datum::Number(peer.port().into())];
             self.connections.show(&self.schema, peer, &keys, connection(session), batch);
@@ -139,6 +160,7 @@ fn connection(session: &Session) -> Connection {
         active: session.active_rpcs(),
         total: session.total_rpcs(),
         traffic: session.traffic(),
+        dscp: session.dscp(),
         last: session.last_finished(),
     }
 }

@@ -8,6 +8,7 @@ mod certificates;
 mod commits;
 mod grpc;
 mod listing;
+mod sessions;
 mod subscriptions;
 mod users;
 
@@ -41,6 +42,8 @@ pub struct Monitor {
     store: Arc<Store>,
     clock: Clock,
     grpc: grpc::Grpc,
+    sessions: Arc<Sessions>,
+    seats: sessions::Seats,
     certificates: certificates::Certificates,
     subscriptions: subscriptions::Subscriptions,
     commits: commits::Commits,
@@ -74,6 +77,7 @@ impl Monitor {
     pub fn leaves(schema: &Schema) -> BTreeSet<NodeId> {
         let mut gaps = Gaps::default();
         grpc::look_up(schema, &mut gaps);
+        sessions::look_up(schema, &mut gaps);
         subscriptions::look_up(schema, &mut gaps);
         commits::look_up(schema, &mut gaps);
         gaps.fed()
@@ -84,30 +88,24 @@ impl Monitor {
         let Parts { store, config, sessions, subscriptions, logins, server, findings, checks, clock } = parts;
         let schema = store.schema();
         let mut gaps = Gaps::default();
-        let grpc = grpc::Grpc::new(schema.clone(), sessions, server, &mut gaps);
+        let grpc = grpc::Grpc::new(schema.clone(), server, &mut gaps);
+        let seats = sessions::Seats::new(schema.clone(), &mut gaps);
         let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
         let certificates = certificates::Certificates::new(schema.clone(), findings, checks, &mut gaps);
         let users = users::Users::new(schema.clone(), logins, &mut gaps);
         let commits = commits::Commits::new(schema.clone(), &config, &mut gaps);
         gaps.report("monitor");
-        Self {
-            writer: StateWriter::new(store.clone()),
-            store,
-            clock,
-            grpc,
-            certificates,
-            subscriptions,
-            commits,
-            users,
-        }
+        let writer = StateWriter::new(store.clone());
+        Self { writer, store, clock, grpc, sessions, seats, certificates, subscriptions, commits, users }
     }
 
     /// Writes what has changed since the last time.
     pub async fn refresh(&mut self) {
         let mut batch = StateBatch::new();
-        let newest = self.store.newest();
-        self.grpc.write(&newest.tree, &mut batch);
-        self.users.write(&newest.tree, Instant::now().into_std(), &mut batch);
+        let (newest, sessions, now) = (self.store.newest(), self.sessions.seated(), Instant::now());
+        self.grpc.write(&newest.tree, &sessions, &mut batch);
+        self.seats.write(&sessions, now, &mut batch);
+        self.users.write(&newest.tree, now.into_std(), &mut batch);
         self.certificates.write(&mut batch);
         self.subscriptions.write(&mut batch);
         self.commits.write(&mut batch);

@@ -281,6 +281,9 @@ fn set_options(stream: &TcpStream, keepalive: Option<Keepalive>) -> io::Result<(
         rustix::net::sockopt::set_tcp_keepintvl(stream, keepalive.interval)?;
         rustix::net::sockopt::set_tcp_keepcnt(stream, keepalive.retries)?;
         rustix::net::sockopt::set_socket_keepalive(stream, true)?;
+        // Probes are for a silent connection only; a peer that vanished while data was on its way gets as long.
+        let patience = keepalive.idle + keepalive.interval * keepalive.retries;
+        rustix::net::sockopt::set_tcp_user_timeout(stream, patience.as_millis().try_into().unwrap_or(u32::MAX))?;
     }
     Ok(())
 }

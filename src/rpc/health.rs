@@ -68,7 +68,7 @@ impl HealthService for Health {
         let name = asked(request);
         let health = self.clone();
         let mut told = None;
-        let changes = WatchStream::new(self.services.store().watch()).filter_map(move |commit| {
+        let changes = WatchStream::new(self.services.store().watch_configuration()).filter_map(move |commit| {
             let status = health.status(&name, &commit.tree);
             (told.replace(status) != Some(status)).then(|| Ok(response(status)))
         });

@@ -1,11 +1,15 @@
 """Compression and size: gzip, large answers, the limit of a Get and the way around it."""
 
+import os
+import subprocess
+
 import grpc
 import pytest
 
+from harness import leave_out
 from harness.gnmic import Gnmic
 from harness.gnmic import leaves as gnmic_leaves
-from harness.wire import Connection, assert_refusal
+from harness.wire import Connection, assert_refusal, messages, path
 
 BULK_YANG = """
 module interop-bulk {
@@ -79,3 +83,38 @@ def test_case_46_beyond_the_limit_once_delivers(new_daemon, bulk_yang):
     texts = [each.val.json_val for notification in notifications for each in notification.update]
     assert sum(len(each) > ITEM_BYTES for each in texts) == ITEMS
     assert max(each.ByteSize() for each in notifications) < 4 * MEGABYTE
+
+
+def grpc1(daemon, method, request=b"", password="admin"):
+    """An RPC by gRPC as it was in 2016: the responses, and code and text of the status."""
+    program = os.environ.get("GRPC1")
+    if not program:
+        leave_out("needs grpc1: install Go >= 1.25")
+    command = [program, daemon.address, "admin", password, method, request.hex()]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert said.returncode == 0, said.stderr
+    *responses, status = said.stdout.splitlines()
+    return [bytes.fromhex(each) for each in responses], status
+
+
+def test_a_client_of_grpc_1_0(daemon):
+    # TLS-033
+    m = messages()
+    answers, status = grpc1(daemon, "/gnmi.gNMI/Capabilities")
+    assert status.split() == ["OK"], status
+    assert m.CapabilityResponse.FromString(answers[0]).gNMI_version == "0.8.0"
+    asked = m.GetRequest(path=[path("/configure/system/name")])
+    answers, status = grpc1(daemon, "/gnmi.gNMI/Get", asked.SerializeToString())
+    assert status.split() == ["OK"], status
+    assert len(m.GetResponse.FromString(answers[0]).notification) == 1
+    once = m.SubscriptionList(mode="ONCE", subscription=[m.Subscription(path=path("/configure/system"))])
+    answers, status = grpc1(daemon, "/gnmi.gNMI/Subscribe", m.SubscribeRequest(subscribe=once).SerializeToString())
+    assert status.split() == ["OK"], status
+    *updates, sync = [m.SubscribeResponse.FromString(each) for each in answers]
+    assert updates and sync.sync_response
+    answers, status = grpc1(daemon, "/gnmi.gNMI/Capabilities", password="wrong")
+    assert not answers
+    assert status.startswith("Unauthenticated MINOR: MGMT_CORE #2010: "), status
+    answers, status = grpc1(daemon, "/gnmi.gNMI/Nothing")
+    assert not answers
+    assert status.startswith("Unimplemented MINOR: MGMT_CORE #2221: "), status

@@ -160,16 +160,16 @@ async fn every_rpc_is_in_the_security_log() {
     let field = |line: &serde_json::Value, name: &str| line[name].as_str().unwrap_or_default().to_owned();
     let seen: Vec<_> = lines
         .iter()
-        .map(|line| ["event", "user", "rpc", "verdict", "paths"].map(|name| field(line, name)).join(" "))
+        .map(|line| ["name", "user", "rpc", "verdict", "paths"].map(|name| field(line, name)).join(" "))
         .collect();
     let expected = [
-        "session-open admin  authorized ",
-        "rpc admin /gnmi.gNMI/Capabilities authorized ",
-        "rpc eve /gnmi.gNMI/Get unauthorized ",
-        "rpc ro /gnmi.gNMI/Set unauthorized ",
-        "rpc  /gnmi.gNMI/Get unauthorized ",
-        "rpc admin /gnmi.gNMI/Subscribe authorized /a /b",
-        "session-close admin  authorized ",
+        "grpc_user_login admin  authorized ",
+        "grpc_auth admin /gnmi.gNMI/Capabilities authorized ",
+        "grpc_unauth eve /gnmi.gNMI/Get unauthorized ",
+        "grpc_unauth ro /gnmi.gNMI/Set unauthorized ",
+        "grpc_unauth  /gnmi.gNMI/Get unauthorized ",
+        "grpc_auth admin /gnmi.gNMI/Subscribe authorized /a /b",
+        "grpc_user_logout admin  authorized ",
     ];
     assert_eq!(seen, expected);
     assert!(

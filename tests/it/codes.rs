@@ -132,6 +132,9 @@ async fn failures_lock_a_user_out() {
     door.configure("[configure.system.security.user-params.attempts]\nlockout = 0");
     guesser.get("admin", "admin-secret").await.unwrap();
     let lines = door.log_lines(|line| line["event"] == "authentication" && line["user"] == "admin", 6).await;
+    let names: Vec<_> = lines.iter().map(|line| line["name"].as_str().unwrap_or_default()).collect();
+    let failed = "grpc_user_login_failed";
+    assert_eq!(names, ["", failed, failed, "grpc_user_login_max_attempts", failed, ""]);
     let reasons: Vec<_> = lines.iter().map(|line| line["reason"].as_str().unwrap_or_default()).collect();
     let wrong = "Authentication failed - unknown user or wrong password";
     let (last, out) =

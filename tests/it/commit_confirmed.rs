@@ -187,6 +187,29 @@ async fn cancels() {
     check_text(&client, "after").await;
 }
 
+/// EXT-014, EXT-015: the id is all it takes, whoever gives it and wherever from; who may not write may not do that either.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_id_is_the_right_to_confirm() {
+    let (harness, client) = start().await;
+    let user = |name: &str, member: &str| {
+        let at = format!("/configure/system/security/user-params/local-user/user[user-name={name}]");
+        let content = r#"{"password":"NAME","access":{"grpc":true},"console":{"member":["MEMBER"]}}"#;
+        update(&at, &content.replace("NAME", name).replace("MEMBER", member))
+    };
+    client.apply(user("other", "administrative")).await;
+    let profile = "/configure/system/security/aaa/local-profiles/profile[user-profile-name=read]";
+    client.apply(update(profile, r#"{"default-action":"read-only-all"}"#)).await;
+    client.apply(user("reader", "read")).await;
+    let (other, reader) = (harness.client("other").await, harness.client("reader").await);
+    client.apply(request("c1", "after", None)).await;
+    check_refused(reader.set(confirm("c1")).await, Code::PermissionDenied, &["may only read"]);
+    other.apply(confirm("c1")).await;
+    client.apply(request("c2", "gone", None)).await;
+    check_refused(reader.set(cancel("c2")).await, Code::PermissionDenied, &["may only read"]);
+    other.apply(cancel("c2")).await;
+    check_text(&client, "after").await;
+}
+
 /// EXT-016: the new time counts from now and replaces the old one, whether it is longer or shorter.
 #[tokio::test(start_paused = true)]
 async fn sets_the_timer_anew() {

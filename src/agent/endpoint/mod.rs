@@ -36,6 +36,7 @@ use crate::time::{Clock, Timestamp};
 use hall::Hall;
 pub(super) use hall::{Services, Telling};
 use report::{Condition, Down, Report};
+pub(super) use wish::is_allowed;
 use wish::{Security, Settings, Wish};
 
 /// What clients are told when the daemon ends.
@@ -226,8 +227,8 @@ impl Server {
         if wish.security != Security::Plain {
             end(self.plain.take(), "plaintext is not allowed any more");
         }
-        if condition == Condition::Down(Down::Admin) {
-            let reason = Down::Admin.to_string();
+        if let Condition::Down(down @ (Down::Admin | Down::Forbidden)) = &condition {
+            let reason = down.to_string();
             end(self.plain.take(), &reason);
             end(self.tls.take(), &reason);
         }
@@ -249,6 +250,9 @@ impl Server {
     async fn bring_up(&mut self, wish: &Wish, settings: &Settings, cause: Cause) -> Result<Condition, Down> {
         if !wish.enabled {
             return Err(Down::Admin);
+        }
+        if !wish.allowed {
+            return Err(Down::Forbidden);
         }
         if Instant::now() < self.started + wish.delay {
             return Err(Down::Delay);

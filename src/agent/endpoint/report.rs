@@ -14,6 +14,7 @@ use crate::time::Clock;
 use crate::value::Value;
 
 const GRPC: [&str; 3] = ["state", "system", "grpc"];
+const MANAGEMENT: [&str; 6] = ["state", "system", "security", "management", "global", "grpc"];
 
 /// How the server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(super) enum Condition {
 pub(super) enum Down {
     /// It is switched off.
     Admin,
+    /// It is not open for management.
+    Forbidden,
     /// It waits after the start of the process.
     Delay,
     /// Connections cannot be protected as configured.
@@ -46,7 +49,7 @@ impl Down {
     /// Its name in the model, which has none for trouble with TLS.
     fn name(&self) -> Option<&'static str> {
         match self {
-            Self::Admin => Some("admin-down"),
+            Self::Admin | Self::Forbidden => Some("admin-down"),
             Self::Delay => Some("active-delay-on-boot"),
             Self::Port(_) => Some("listen-port-unavailable"),
             Self::Security(_) => None,
@@ -58,6 +61,7 @@ impl fmt::Display for Down {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Admin => f.write_str("/configure/system/grpc/admin-state is disable"),
+            Self::Forbidden => f.write_str("/configure/system/security/management/allow-grpc is false"),
             Self::Delay => f.write_str("/configure/system/grpc/delay-on-boot has not passed"),
             Self::Security(reason) | Self::Port(reason) => f.write_str(reason),
         }
@@ -71,42 +75,54 @@ pub(super) struct Report {
     clock: Clock,
     /// None where the loaded models have no such place.
     at: Option<DataPath>,
+    /// Another place that tells whether the server is up.
+    management: Option<DataPath>,
 }
 
 impl Report {
     pub(super) fn new(writer: StateWriter, clock: Clock) -> Self {
-        let at = place(writer.schema());
-        Self { writer, clock, at }
+        let (at, management) = (place(writer.schema(), &GRPC), place(writer.schema(), &MANAGEMENT));
+        Self { writer, clock, at, management }
     }
 
     /// Writes all leaves.
     pub(super) fn write(&self, condition: &Condition) {
-        let Some(at) = &self.at else { return };
         let mut batch = StateBatch::new();
-        let mut leaves = Vec::new();
-        for (name, value) in leaves_of(condition) {
+        let leaves = leaves_of(condition);
+        self.put(&self.at, &leaves, &mut batch);
+        self.put(&self.management, &leaves[..1], &mut batch);
+        if let Err(error) = self.writer.commit(&batch, self.clock.now()) {
+            tracing::error!("{error}");
+        }
+    }
+
+    fn put(&self, at: &Option<DataPath>, leaves: &[(&str, Option<Value>)], batch: &mut StateBatch) {
+        let Some(at) = at else { return };
+        let mut values = Vec::new();
+        for (name, value) in leaves {
             let Some(leaf) = at.node().and_then(|grpc| self.writer.schema().child(Some(grpc), None, name)) else {
                 continue;
             };
             match value {
-                Some(value) => leaves.push((leaf, value)),
+                Some(value) => values.push((leaf, value.clone())),
                 None => batch.remove(&at.child(leaf, None)),
             }
         }
-        batch.set(at, leaves);
-        if let Err(error) = self.writer.commit(&batch, self.clock.now()) {
-            tracing::error!("{error}");
-        }
+        batch.set(at, values);
     }
 }
 
 /// The leaves that are written, as far as the loaded models have them.
 pub(super) fn leaves(schema: &Schema) -> BTreeSet<NodeId> {
-    let Some(grpc) = place(schema).and_then(|at| at.node()) else { return BTreeSet::new() };
-    let names = leaves_of(&Condition::Down(Down::Admin)).map(|(name, _)| name);
-    names.into_iter().filter_map(|name| schema.child(Some(grpc), None, name)).collect()
+    let leaves = leaves_of(&Condition::Down(Down::Admin)).map(|(name, _)| name);
+    let below = |at: &[&str], names: &[&str]| -> Vec<NodeId> {
+        let Some(grpc) = place(schema, at).and_then(|at| at.node()) else { return Vec::new() };
+        names.iter().filter_map(|name| schema.child(Some(grpc), None, name)).collect()
+    };
+    below(&GRPC, &leaves).into_iter().chain(below(&MANAGEMENT, &leaves[..1])).collect()
 }
 
+/// The leaves; the first of them says whether the server is up.
 fn leaves_of(condition: &Condition) -> [(&'static str, Option<Value>); 5] {
     let name = |name: &str| Some(Value::Enum(name.into()));
     let (state, reason, detail, transport, port) = match condition {
@@ -125,9 +141,9 @@ fn leaves_of(condition: &Condition) -> [(&'static str, Option<Value>); 5] {
     ]
 }
 
-fn place(schema: &Schema) -> Option<DataPath> {
+fn place(schema: &Schema, names: &[&str]) -> Option<DataPath> {
     let mut at: Option<NodeId> = None;
-    let steps: Option<Vec<Step>> = GRPC
+    let steps: Option<Vec<Step>> = names
         .iter()
         .map(|name| {
             at = Some(schema.child(at, None, name)?);

@@ -14,6 +14,7 @@ use crate::pki::{Files, ServerProfile, Unusable};
 use crate::profile::Profile;
 use crate::schema::Schema;
 use crate::store::{Named, Tree};
+use crate::value::Value;
 
 /// The port of the router that is imitated (TLS-004).
 const PORT_DEFAULT: u16 = 57_400;
@@ -41,6 +42,8 @@ impl Settings {
 pub(super) struct Wish {
     /// `admin-state`.
     pub(super) enabled: bool,
+    /// `allow-grpc`.
+    pub(super) allowed: bool,
     /// Time to wait after the process has started.
     pub(super) delay: Duration,
     /// Where to listen.
@@ -74,6 +77,7 @@ impl Wish {
         let seconds = |leaf: &str, default| Duration::from_secs(tcp.number(leaf).unwrap_or(default));
         Self {
             enabled: grpc.text("admin-state") != Some("disable"),
+            allowed: is_allowed(schema, tree),
             delay: Duration::from_secs(grpc.number("delay-on-boot").unwrap_or_default()),
             address: SocketAddr::new(settings.listen.address, settings.listen.port.unwrap_or(port)),
             keepalive: tcp.is_enabled().then(|| Keepalive {
@@ -85,6 +89,12 @@ impl Wish {
             security: Security::read(settings, profile, schema, tree, &grpc),
         }
     }
+}
+
+/// Whether gRPC may be used to manage the element; so it is where the models have no such leaf.
+pub(in crate::agent) fn is_allowed(schema: &Schema, tree: &Tree) -> bool {
+    let management = Named::new(schema, tree, "configure/system/security/management");
+    management.value("allow-grpc") != Some(&Value::Bool(false))
 }
 
 impl Security {
