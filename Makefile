@@ -69,3 +69,8 @@ soak: setup ## what `make test` does for seconds, for long: 1,000 kills of a dae
 
 bench: setup ## the benchmarks, as ratios against a reference in the same run
 	$(CARGO) bench --locked --bench load
+
+# From a seed that differs each time; VOTE_SEED=N VOTE_CASES=1 repeats one.
+soak: setup ## the long variants of tests: minutes to hours
+	VOTE_CASES=$${VOTE_CASES:-5000} VOTE_SEED=$${VOTE_SEED:-$$RANDOM$$RANDOM} \
+	    $(CARGO) test --locked --lib votes_like_libyang_on_any_modules -- --nocapture

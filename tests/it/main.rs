@@ -35,6 +35,7 @@ mod grpc_knobs;
 mod history;
 mod kill_loop;
 mod limits;
+mod models;
 mod net;
 mod on_change;
 mod on_change_paths;
