@@ -32,6 +32,7 @@ mod get;
 mod grpc_knobs;
 mod history;
 mod limits;
+mod models;
 mod net;
 mod on_change;
 mod on_change_paths;
