@@ -64,6 +64,9 @@ test: ## everything: fmt, clippy, Rust tests, docs, fuzz targets, interop suite
 	@$(MAKE) --no-print-directory fuzz-check
 	@$(MAKE) --no-print-directory interop
 
+soak: setup ## what `make test` does for seconds, for long: 1,000 kills of a daemon under load (ROUNDS=n for more)
+	GANYMEDE_KILL_ROUNDS=$(or $(ROUNDS),1000) $(CARGO) test --locked --test it kills_lose_nothing -- --nocapture
+
 bench: setup ## the benchmarks, as ratios against a reference in the same run
 	$(CARGO) bench --locked --bench load
 
