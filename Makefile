@@ -9,7 +9,7 @@ CONFIG ?= config/lab.toml
 PYTEST_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run lint test unit doc fuzz-check interop gnmic telegraf field-numbers bench
+.PHONY: help setup build run lint test unit doc fuzz-check interop gnmic telegraf field-numbers bench soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -64,5 +64,13 @@ test: ## everything: fmt, clippy, Rust tests, docs, fuzz targets, interop suite
 	@$(MAKE) --no-print-directory fuzz-check
 	@$(MAKE) --no-print-directory interop
 
+soak: setup ## what `make test` does for seconds, for long: 1,000 kills of a daemon under load (ROUNDS=n for more)
+	GANYMEDE_KILL_ROUNDS=$(or $(ROUNDS),1000) $(CARGO) test --locked --test it kills_lose_nothing -- --nocapture
+
 bench: setup ## the benchmarks, as ratios against a reference in the same run
 	$(CARGO) bench --locked --bench load
+
+# From a seed that differs each time; VOTE_SEED=N VOTE_CASES=1 repeats one.
+soak: setup ## the long variants of tests: minutes to hours
+	VOTE_CASES=$${VOTE_CASES:-5000} VOTE_SEED=$${VOTE_SEED:-$$RANDOM$$RANDOM} \
+	    $(CARGO) test --locked --lib votes_like_libyang_on_any_modules -- --nocapture

@@ -1,5 +1,7 @@
 //! The command line: what can be asked, and the commands that need no daemon.
 
+mod configuration;
+
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,7 @@ use crate::schema::{LoadError, load};
 mod tree;
 mod yang;
 
+pub use configuration::{ConfigAction, print};
 pub use tree::TreeError;
 pub use yang::{Models, YangAction, checked, list, tree};
 
@@ -50,6 +53,21 @@ pub enum Command {
         /// What to do instead of listing them
         #[command(subcommand)]
         action: Option<SubscriptionAction>,
+    },
+    /// Look at the configuration of a daemon that runs and at its history, go back, export and import
+    Config {
+        /// The TOML file of the daemon
+        #[arg(long)]
+        config: PathBuf,
+        /// What to do
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+    /// Make a daemon that runs read its TOML file again, and show what that changed
+    Reload {
+        /// The TOML file of the daemon
+        #[arg(long)]
+        config: PathBuf,
     },
     /// List the sessions of a daemon that runs, or end one
     Sessions {

@@ -11,7 +11,7 @@ use clap::Parser;
 use ganymede::agent::{Agent, StartError, producers};
 use ganymede::cli::{self, Arguments, Command, Models, PasswdError, ProtoError, YangAction, passwd, proto};
 use ganymede::config::{self, Config};
-use ganymede::control::{self, Question, SessionAction, SubscriptionAction, print_answer};
+use ganymede::control::{self, Answer, Question, SessionAction, SubscriptionAction, Task, print_answer};
 use ganymede::fleet::{self, Fleet, FleetError, Plan, Target};
 use ganymede::log;
 use ganymede::platform::on_change_paths;
@@ -41,8 +41,13 @@ fn main() -> ExitCode {
             Err(error @ PasswdError::Hash(_)) => failed(&error, SOFTWARE),
             Err(error) => failed(&error, USAGE),
         },
-        Command::Subscriptions { config, action } => ask(&config, &SubscriptionAction::question(action)),
-        Command::Sessions { config, action } => ask(&config, &SessionAction::question(action)),
+        Command::Subscriptions { config, action } => ask(&config, &SubscriptionAction::question(action), print_answer),
+        Command::Config { config, action } => match action.question() {
+            Ok(question) => ask(&config, &question, |answer| action.print(answer)),
+            Err(error) => failed(&error, USAGE),
+        },
+        Command::Reload { config } => ask(&config, &Question::Configuration(Task::Reload), cli::print),
+        Command::Sessions { config, action } => ask(&config, &SessionAction::question(action), print_answer),
         Command::Proto { out, config } => match proto(&out, config.as_deref()) {
             Ok(file) => {
                 println!("{}", file.display());
@@ -111,20 +116,22 @@ fn print(text: &str) {
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
-/// Asks the daemon that runs with this file.
-fn ask(config: &Path, question: &Question) -> ExitCode {
-    match config::load(config) {
-        Err(error) => failed(&error, CONFIGURATION),
-        Ok(settings) => match control::ask(&settings.data_dir, question) {
-            Err(error) => failed(&error, UNAVAILABLE),
-            Ok(answer) => match print_answer(&answer) {
-                Ok(text) => {
-                    print!("{text}");
-                    ExitCode::SUCCESS
-                }
-                Err(reason) => failed(&reason, USAGE),
-            },
-        },
+/// Asks the daemon that runs with this file, and prints its answer.
+fn ask(config: &Path, question: &Question, told: impl Fn(&Answer) -> Result<String, String>) -> ExitCode {
+    let settings = match config::load(config) {
+        Ok(settings) => settings,
+        Err(error) => return failed(&error, CONFIGURATION),
+    };
+    let answer = match control::ask(&settings.data_dir, question) {
+        Ok(answer) => answer,
+        Err(error) => return failed(&error, UNAVAILABLE),
+    };
+    match told(&answer) {
+        Ok(text) => {
+            print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(reason) => failed(&reason, USAGE),
     }
 }
 

@@ -70,13 +70,19 @@ fn output(hash: &PasswordHash, password: &[u8]) -> Option<Output> {
     let version = hash.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
     let params = Params::try_from(hash).ok()?;
     let (salt, length) = (hash.salt?, hash.hash?.len());
-    let mut blocks = Vec::with_capacity(params.block_count().max(BLOCKS_MIN));
-    blocks.resize(params.block_count(), Block::new());
+    let mut blocks = blocks(params.block_count());
     let mut out = vec![0; length];
     let argon2 = Argon2::new(algorithm, version, params);
     argon2.hash_password_into_with_memory(password, salt.as_ref(), &mut out, &mut blocks).ok()?;
     // Compared in constant time.
     Output::new(&out).ok()
+}
+
+/// Memory to hash in, which goes back to the system when it is dropped.
+pub(super) fn blocks(count: usize) -> Vec<Block> {
+    let mut blocks = Vec::with_capacity(count.max(BLOCKS_MIN));
+    blocks.resize(count, Block::new());
+    blocks
 }
 
 #[cfg(test)]

@@ -6,12 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::try_generate_salt;
 use argon2::{Argon2, Params};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use super::attempts::AttemptLimits;
 use super::certificate::CertificateLogin;
+use super::check;
 pub use super::check::verify;
 use super::profile::Profile;
 use super::profiles::Profiles;
@@ -216,8 +219,16 @@ pub struct HashError(pub(super) String);
 ///
 /// [`HashError`] when the system has no random numbers.
 pub fn hash_password(password: &[u8]) -> Result<String, HashError> {
-    let hash = Argon2::default().hash_password(password).map_err(|error| HashError(error.to_string()))?;
-    Ok(hash.to_string())
+    let salt = try_generate_salt().map_err(|error| HashError(error.to_string()))?;
+    let (argon2, mut out) = (Argon2::default(), [0; 32]);
+    let params = argon2.params();
+    let mut blocks = check::blocks(params.block_count());
+    argon2
+        .hash_password_into_with_memory(password, &salt, &mut out, &mut blocks)
+        .map_err(|error| HashError(error.to_string()))?;
+    let (memory, passes, lanes) = (params.m_cost(), params.t_cost(), params.p_cost());
+    let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(out));
+    Ok(format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${hash}"))
 }
 
 /// Whether a text is an Argon2id hash and not a password. Hashes that ask for absurd work are not taken for one: each

@@ -7,15 +7,17 @@
 use std::sync::Arc;
 
 use crate::aaa::{self, SetGuard, Users};
-use crate::config::{Config, ModelTables, edits};
+use crate::config::{Config, ModelTables, edits, edits_upon};
 use crate::schema::load;
-use crate::store::{ConfigWriter, Journal, Record, Store, Tree, Unconfirmed, Validator, prepare};
+use crate::store::{
+    Author, Committed, ConfigWriter, Interface, Journal, Record, Store, Tree, Unconfirmed, Validator, prepare,
+};
 use crate::time::Clock;
 
 use super::{Models, StartError};
 
 /// Store and writer, ready to serve.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Datastore {
     pub(super) store: Arc<Store>,
     pub(super) config: Arc<ConfigWriter>,
@@ -39,7 +41,7 @@ impl Datastore {
             tracing::info!(commit = saved.last_commit_id, "saved configuration loaded");
         }
         if applied != Some(config.models.fingerprint()) {
-            let changes = datastore.apply(&config.models, clock)?;
+            let changes = datastore.apply(&config.models, clock)?.delta.items().len();
             tracing::info!(file = config.models.file(), changes, "startup configuration applied");
         }
         Ok(datastore)
@@ -68,16 +70,15 @@ impl Datastore {
         Ok(Self { store, config, users })
     }
 
-    /// Applies the tables of the file as one commit and remembers that they are applied. Returns how many places changed.
-    pub(super) fn apply(&self, models: &ModelTables, clock: &Clock) -> Result<usize, StartError> {
+    /// Applies the tables of the file as one commit and remembers that they are applied.
+    pub(super) fn apply(&self, models: &ModelTables, clock: &Clock) -> Result<Committed, StartError> {
         let schema = self.store.schema();
-        let mut edits = edits(models, schema)?;
+        let mut edits = edits_upon(models, schema, &self.store.newest().tree)?;
         aaa::local::seal(schema, &mut edits);
-        let record = Record::of_system(models.file().to_owned(), clock.now());
-        let committed = self
-            .config
-            .commit_startup(&edits, &record.author, &models.fingerprint(), record.time)
-            .map_err(|error| StartError::refused(error, models))?;
-        Ok(committed.delta.items().len())
+        let Record { time, author, .. } = Record::of_system(models.file().to_owned(), clock.now());
+        let author = Author { interface: Interface::File, ..author };
+        self.config
+            .commit_startup(&edits, &author, &models.fingerprint(), time)
+            .map_err(|error| StartError::refused(error, models))
     }
 }

@@ -77,7 +77,10 @@ impl StartError {
         let path = match &error {
             CommitError::Edit { source, .. } => Some(source.to_string()),
             CommitError::Constraints(violations) => violations.first().map(ToString::to_string),
-            CommitError::Denied(_) | CommitError::Journal(_) | CommitError::Waiting { .. } => None,
+            CommitError::Denied(_)
+            | CommitError::Journal(_)
+            | CommitError::NotKept { .. }
+            | CommitError::Waiting { .. } => None,
         };
         let path = path.as_deref().and_then(|text| text.split(" - ").next());
         let line = path.and_then(|path| models.line_of(&RawPath::parse(path).ok()?));

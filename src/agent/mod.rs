@@ -10,9 +10,11 @@ mod element;
 mod endpoint;
 mod error;
 mod models;
+mod operator;
 mod patience;
 mod producers;
 mod reload;
+mod storage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -25,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub use error::StartError;
 pub use models::Models;
 pub use producers::{Producers, producers};
+pub use reload::Reloaded;
 
 use crate::aaa::{Authenticator, LoginRecords};
 use crate::admission::{Admission, Limits, Sessions};
@@ -45,21 +48,22 @@ use certificates::Certificates;
 use datastore::Datastore;
 use element::Element;
 use endpoint::{Endpoint, Services, Telling};
+use reload::Reloader;
 
 /// A daemon that is ready to serve.
 #[derive(Debug)]
 pub struct Agent {
     datastore: Datastore,
     /// The settings in effect; replaced by a reload.
-    config: Mutex<Config>,
+    config: Arc<Mutex<Config>>,
     clock: Clock,
     sessions: Arc<Sessions>,
     subscriptions: Arc<Registry>,
     logins: LoginRecords,
     element: Element,
-    certificates: Certificates,
+    certificates: Arc<Certificates>,
     checks: Tally,
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
 }
 
 impl Agent {
@@ -94,9 +98,9 @@ impl Agent {
             admission,
             checks: checks.clone(),
         };
-        let certificates = Certificates::new(&config, store, &clock);
+        let certificates = Arc::new(Certificates::new(&config, store, &clock));
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
-        let config = Mutex::new(config);
+        let (config, endpoint) = (Arc::new(Mutex::new(config)), Arc::new(endpoint));
         Ok(Self { datastore, config, clock, sessions, subscriptions, logins, element, certificates, checks, endpoint })
     }
 
@@ -119,7 +123,9 @@ impl Agent {
             self.element.stop();
             served.cancel();
         };
-        tokio::join!(serving, patience::watch(&self.datastore.config, &self.clock, &served));
+        let config = &self.datastore.config;
+        let patience = patience::watch(config, &self.clock, &served);
+        tokio::join!(serving, patience, storage::watch(config, &self.clock, &served));
     }
 
     async fn serve_until(&self, shutdown: CancellationToken) {
@@ -128,7 +134,11 @@ impl Agent {
         // Ends with this call.
         let mut beside = JoinSet::new();
         beside.spawn(monitor.run());
-        let parts = control::Parts { sessions: self.sessions.clone(), subscriptions: self.subscriptions.clone() };
+        let parts = control::Parts {
+            sessions: self.sessions.clone(),
+            subscriptions: self.subscriptions.clone(),
+            operator: Arc::new(self.reloader()),
+        };
         match Door::open(&self.data_dir(), parts) {
             Ok(door) => drop(beside.spawn(door.serve())),
             Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
@@ -137,6 +147,14 @@ impl Agent {
             () = self.endpoint.run(shutdown) => {}
             () = self.certificates.run(&self.endpoint) => {}
         }
+        // Whoever starts the next agent on this directory finds the file free.
+        beside.shutdown().await;
+    }
+
+    fn reloader(&self) -> Reloader {
+        let (datastore, config) = (self.datastore.clone(), self.config.clone());
+        let (endpoint, certificates) = (self.endpoint.clone(), self.certificates.clone());
+        Reloader { datastore, config, endpoint, certificates, clock: self.clock.clone() }
     }
 
     fn data_dir(&self) -> PathBuf {
@@ -155,6 +173,7 @@ impl Agent {
         };
         Monitor::new(monitor::Parts {
             store: self.datastore.store.clone(),
+            config: self.datastore.config.clone(),
             sessions: self.sessions.clone(),
             subscriptions: self.subscriptions.clone(),
             logins: self.logins.clone(),

@@ -1,55 +1,134 @@
 //! Reading the file again while the daemon runs.
 //!
 //! Invariant: a bad file leaves everything as it was. What can change live does; what cannot is named in the log, so
-//! that no operator believes in a setting that is not in effect.
+//! that no operator believes in a setting that is not in effect. What changed is told place by place.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::certificates::Certificates;
+use super::datastore::Datastore;
+use super::operator::told;
 use super::{Agent, StartError};
 use crate::agent::endpoint::Endpoint;
 use crate::config::{self, Config};
+use crate::control::{Change, Setting};
+use crate::time::Clock;
+
+/// Changes that the log spells out.
+const LOGGED_MAX: usize = 100;
+
+/// Tables of the file that count as soon as they are read.
+const LIVE: [&str; 2] = ["tls.", "listen."];
+
+/// What a file changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// Of the configuration, secrets left out.
+    pub changes: Vec<Change>,
+    /// Of the settings.
+    pub settings: Vec<Setting>,
+}
+
+/// What a reload needs.
+#[derive(Clone)]
+pub(super) struct Reloader {
+    pub(super) datastore: Datastore,
+    pub(super) config: Arc<Mutex<Config>>,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) certificates: Arc<Certificates>,
+    pub(super) clock: Clock,
+}
 
 impl Agent {
-    /// Reads the file again and applies what it says. Returns how many places of the configuration changed.
-    pub fn reload(&self, file: &Path) -> Result<usize, StartError> {
+    /// Reads the file again and applies what it says.
+    pub fn reload(&self, file: &Path) -> Result<Reloaded, StartError> {
+        self.reloader().reload(file)
+    }
+}
+
+impl Reloader {
+    pub(super) fn reload(&self, file: &Path) -> Result<Reloaded, StartError> {
+        let reloaded = self.apply(file);
+        match &reloaded {
+            Ok(reloaded) => log(reloaded, file),
+            Err(error) => tracing::error!("reload refused, nothing has changed: {error}"),
+        }
+        reloaded
+    }
+
+    /// The file that the daemon was started with.
+    pub(super) fn file(&self) -> String {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner).models.file().to_owned()
+    }
+
+    fn apply(&self, file: &Path) -> Result<Reloaded, StartError> {
         let new = config::load(file)?;
-        let Ok(mut current) = self.config.lock() else { return Ok(0) };
+        let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         Endpoint::check(&new)?;
-        let changes = match new.models.fingerprint() == current.models.fingerprint() {
-            true => 0,
-            false => self.datastore.apply(&new.models, &self.clock)?,
-        };
+        let mut changes = Vec::new();
+        if new.models.fingerprint() != current.models.fingerprint() {
+            let committed = self.datastore.apply(&new.models, &self.clock)?;
+            let schema = self.datastore.store.schema();
+            changes = told(schema, &committed.changes(schema));
+        }
+        let settings = settings(&current, &new);
         // New handshakes use the certificate as it is now, running sessions keep theirs (TLS-021).
         self.endpoint.reload(&new);
         self.certificates.reload(&new);
         (current.tls, current.listen) = (new.tls.clone(), new.listen.clone());
-        for key in waiting(&current, &new) {
-            tracing::warn!(key, "changed in the file, takes effect at the next start");
-        }
         current.models = new.models;
-        Ok(changes)
+        Ok(Reloaded { changes, settings })
     }
 }
 
-/// Settings outside the YANG tables that differ. They are read when the parts are put together.
-fn waiting(current: &Config, new: &Config) -> Vec<String> {
-    let settings = |config: &Config| {
-        let mut settings = config.clone();
-        settings.models = config::ModelTables::default();
-        settings.print()
-    };
-    let (before, after) = (settings(current), settings(new));
-    let mut table = String::new();
-    let mut changed = Vec::new();
-    for line in after.lines() {
-        if line.starts_with('[') {
-            table = line.trim_matches(['[', ']']).to_owned();
-        }
-        if let Some((key, _)) = line.split_once(" = ")
-            && !before.lines().any(|old| old == line)
-        {
-            changed.push(if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") });
+fn log(reloaded: &Reloaded, file: &Path) {
+    let Reloaded { changes, settings } = reloaded;
+    for change in changes.iter().take(LOGGED_MAX) {
+        tracing::info!("configuration: {change}");
+    }
+    if changes.len() > LOGGED_MAX {
+        tracing::info!("configuration: and {} more changes", changes.len() - LOGGED_MAX);
+    }
+    for setting in settings {
+        let Setting { key, old, new, .. } = setting;
+        match setting.at_next_start {
+            true => tracing::warn!(key, old, new, "changed in the file, takes effect at the next start"),
+            false => tracing::info!(key, old, new, "changed in the file"),
         }
     }
-    changed
+    tracing::info!(file = %file.display(), changes = changes.len(), "file read again");
+}
+
+/// Settings outside the YANG tables that differ from those in effect.
+fn settings(current: &Config, new: &Config) -> Vec<Setting> {
+    let (before, after) = (lines(current), lines(new));
+    let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
+    let value = |side: &BTreeMap<String, String>, key: &String| side.get(key).cloned().unwrap_or_default();
+    let differing = keys.filter(|key| before.get(*key) != after.get(*key));
+    let setting = |key: &String| Setting {
+        old: value(&before, key),
+        new: value(&after, key),
+        at_next_start: !LIVE.iter().any(|table| key.starts_with(table)),
+        key: key.clone(),
+    };
+    differing.map(setting).collect()
+}
+
+/// Every setting with its value as TOML, by its dotted key.
+fn lines(config: &Config) -> BTreeMap<String, String> {
+    let mut config = config.clone();
+    config.models = config::ModelTables::default();
+    let text = config.print();
+    let mut table = String::new();
+    let mut found = BTreeMap::new();
+    for line in text.lines() {
+        if line.starts_with('[') {
+            table = format!("{}.", line.trim_matches(['[', ']']));
+        } else if let Some((key, value)) = line.split_once(" = ") {
+            found.insert(format!("{table}{key}"), value.to_owned());
+        }
+    }
+    found
 }

@@ -17,7 +17,7 @@ use super::{ConfigError, Fault, nearest};
 use crate::aaa::local;
 use crate::path::{DataPath, ListKey, RawPath};
 use crate::schema::{Input, Kind, NodeId, Rule, Schema, is_secret_name};
-use crate::store::{Content, Edit, Fingerprint};
+use crate::store::{Content, Edit, Fingerprint, Tree};
 use crate::value::Value;
 
 /// The tables of the file that hold YANG data.
@@ -131,7 +131,17 @@ impl ModelTables {
 ///
 /// [`ConfigError::Content`] for the first name, kind or value that does not fit the schema.
 pub fn edits(tables: &ModelTables, schema: &Schema) -> Result<Vec<Edit>, ConfigError> {
-    let walk = Walk { file: &tables.file, schema };
+    edits_upon(tables, schema, &Tree::default())
+}
+
+/// The same for a configuration that they come upon: a password that it has already keeps its hash, so that what has not
+/// changed does not look changed.
+///
+/// # Errors
+///
+/// As [`edits`].
+pub fn edits_upon(tables: &ModelTables, schema: &Schema, present: &Tree) -> Result<Vec<Edit>, ConfigError> {
+    let walk = Walk { file: &tables.file, schema, present };
     let mut edits = Vec::new();
     if let Some(first) = tables.configure.first() {
         let root = walk.node(&DataPath::root(), "configure", first.line)?;
@@ -157,6 +167,7 @@ pub fn edits(tables: &ModelTables, schema: &Schema) -> Result<Vec<Edit>, ConfigE
 struct Walk<'a> {
     file: &'a str,
     schema: &'a Schema,
+    present: &'a Tree,
 }
 
 type Children = Vec<(NodeId, Content)>;
@@ -248,7 +259,12 @@ impl Walk<'_> {
                 Err(self.refuse(path, item.line, "it has no value and takes true"))
             }
             // A password is hashed before it meets its type, whose length is that of a hash.
-            (Data::Text(plain), _) if local::is_password(self.schema, node) => Ok(Some(local::sealed(plain))),
+            (Data::Text(plain), _) if local::is_password(self.schema, node) => {
+                let present = self.present.leaf(path.steps()).map(|leaf| &leaf.value);
+                let known =
+                    present.filter(|hash| hash.as_text().is_some_and(|hash| local::verify(hash, plain.as_bytes())));
+                Ok(Some(known.cloned().unwrap_or_else(|| local::sealed(plain))))
+            }
             _ => self.value(path, node, item).map(Some),
         }
     }
@@ -288,7 +304,7 @@ impl Walk<'_> {
 }
 
 /// A name without its module.
-fn bare(name: &str) -> &str {
+pub(super) fn bare(name: &str) -> &str {
     name.split_once(':').map_or(name, |(_, local)| local)
 }
 

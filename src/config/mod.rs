@@ -6,6 +6,7 @@
 //! schema in [`edits`].
 
 mod configure;
+mod export;
 mod keys;
 mod settings;
 mod source;
@@ -16,7 +17,8 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use configure::{ModelTables, edits};
+pub use configure::{ModelTables, edits, edits_upon};
+pub use export::toml_from_json;
 pub use settings::{Config, Linux, Listen, Platform, Release, SecurityLogFile, Sim, Tls};
 
 use keys::Keys;

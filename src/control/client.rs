@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::{Answer, Question, socket};
 
-/// Time to wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time to wait for an answer. A large configuration takes the daemon a while to vote on.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

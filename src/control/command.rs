@@ -79,6 +79,7 @@ pub fn print_answer(answer: &Answer) -> Result<String, String> {
         }
         Answer::Ended { count } => Ok(format!("{count} ended\n")),
         Answer::Refused { reason } => Err(reason.clone()),
+        _ => Err("the answer is to another question".to_owned()),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The door for the administrator of the machine: a socket in the data directory, for commands to a daemon that runs.
 //!
 //! Invariant: only the user the daemon runs as (and root) can open the socket. One question on a line, one answer on a
-//! line, both JSON; then the connection is closed. Nothing that comes in can make the daemon wait or grow.
+//! line, both JSON; then the connection is closed. Nothing that comes in can make the daemon wait, and it grows by no
+//! more than a few questions of a bounded size.
 
 mod client;
 mod command;
+mod configuration;
 mod server;
 
 use std::path::{Path, PathBuf};
@@ -13,10 +15,11 @@ use serde::{Deserialize, Serialize};
 
 pub use client::{AskError, ask};
 pub use command::{SessionAction, SubscriptionAction, print_answer};
+pub use configuration::{Change, CommitLine, Document, Format, Kind, Operator, Setting, Task};
 pub use server::{Door, OpenError, Parts};
 
-/// Bytes of a question.
-const QUESTION_MAX: u64 = 4096;
+/// Bytes of a question. The longest one holds a configuration of a million leaves.
+const QUESTION_MAX: u64 = 128 << 20;
 
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +34,8 @@ pub enum Question {
     },
     /// End all.
     EndSubscriptions,
+    /// Something about the configuration.
+    Configuration(Task),
     /// Which sessions there are.
     Sessions,
     /// End one: its subscriptions first, then its connection.
@@ -62,6 +67,37 @@ pub enum Answer {
     Ended {
         /// How many.
         count: usize,
+    },
+    /// The commits that are remembered.
+    Commits {
+        /// Oldest first.
+        commits: Vec<CommitLine>,
+    },
+    /// What a commit changed.
+    Commit {
+        /// The commit.
+        commit: CommitLine,
+        /// What it changed.
+        changes: Vec<Change>,
+    },
+    /// The configuration.
+    Configuration {
+        /// As JSON_IETF.
+        json: String,
+    },
+    /// What was changed, or would be.
+    Changes {
+        /// The commit that did; none when nothing did.
+        commit_id: Option<u64>,
+        /// What.
+        changes: Vec<Change>,
+    },
+    /// What the file changed.
+    Reloaded {
+        /// Of the configuration.
+        changes: Vec<Change>,
+        /// Of the settings.
+        settings: Vec<Setting>,
     },
     /// It cannot be done.
     Refused {

@@ -12,12 +12,12 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Answer, QUESTION_MAX, Question, SessionFacts, Subscription, socket};
+use super::{Answer, Operator, QUESTION_MAX, Question, SessionFacts, Subscription, socket};
 use crate::admission::{Session, Sessions};
 use crate::feed::{Account, Registry};
 use crate::telemetry::ListMode;
 
-/// Time for one conversation.
+/// Time to hear a question, and to be heard. An answer takes the time that it takes.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Time for the subscriptions of a session that ends to tell their clients.
 const GRACE: Duration = Duration::from_millis(500);
@@ -33,7 +33,6 @@ pub struct OpenError {
 }
 
 /// The open socket. Taken away when dropped.
-#[derive(Debug)]
 pub struct Door {
     path: PathBuf,
     listener: UnixListener,
@@ -41,12 +40,14 @@ pub struct Door {
 }
 
 /// What the administrator asks about.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Parts {
     /// The sessions.
     pub sessions: Arc<Sessions>,
     /// The subscriptions.
     pub subscriptions: Arc<Registry>,
+    /// Who knows the configuration.
+    pub operator: Arc<dyn Operator>,
 }
 
 impl Door {
@@ -69,10 +70,7 @@ impl Door {
                 Some(_) = conversations.join_next() => {}
                 accepted = self.listener.accept(), if conversations.len() < CONVERSATIONS_MAX => match accepted {
                     Ok((stream, _)) => {
-                        let parts = self.parts.clone();
-                        conversations.spawn(async move {
-                            let _ = timeout(PATIENCE, converse(stream, &parts)).await;
-                        });
+                        conversations.spawn(converse(stream, self.parts.clone()));
                     }
                     Err(error) => {
                         tracing::warn!("control socket: {error}");
@@ -101,22 +99,40 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn converse(stream: UnixStream, parts: &Parts) -> io::Result<()> {
+async fn converse(stream: UnixStream, parts: Parts) -> io::Result<()> {
+    let user = user(&stream);
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(reader.take(QUESTION_MAX)).read_line(&mut line).await?;
-    let answer = match serde_json::from_str(&line) {
-        Ok(question) => answer(&question, parts).await,
+    timeout(PATIENCE, BufReader::new(reader.take(QUESTION_MAX)).read_line(&mut line)).await??;
+    let asked = serde_json::from_str(&line);
+    drop(line);
+    let answer = match asked {
+        // Waiting for the disk blocks.
+        Ok(Question::Configuration(task)) => {
+            tokio::task::spawn_blocking(move || parts.operator.answer(task, &user)).await?
+        }
+        Ok(question) => answer(&question, &parts).await,
         Err(error) => Answer::Refused { reason: format!("the question cannot be read: {error}") },
     };
     let mut line = serde_json::to_string(&answer)?;
     line.push('\n');
-    writer.write_all(line.as_bytes()).await
+    timeout(PATIENCE, writer.write_all(line.as_bytes())).await?
+}
+
+/// Who is on the other side, as the kernel knows it.
+fn user(stream: &UnixStream) -> String {
+    match stream.peer_cred().map(|credentials| credentials.uid()) {
+        Ok(0) => "root".to_owned(),
+        Ok(uid) => format!("uid {uid}"),
+        Err(_) => "unknown".to_owned(),
+    }
 }
 
 async fn answer(question: &Question, parts: &Parts) -> Answer {
-    let Parts { sessions, subscriptions: registry } = parts;
+    let Parts { sessions, subscriptions: registry, .. } = parts;
     match *question {
+        // Answered where it may block.
+        Question::Configuration(_) => Answer::Refused { reason: "not here".to_owned() },
         Question::Subscriptions => {
             let subscriptions = registry.running().iter().map(|account| subscription(account)).collect();
             Answer::Subscriptions { subscriptions }

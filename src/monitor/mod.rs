@@ -1,10 +1,11 @@
-//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, its certificates, and the
-//! subscriptions that run.
+//! What the daemon says about itself: its gRPC server, the sessions and RPCs on it, its certificates, the subscriptions
+//! that run, and the commits of its configuration.
 //!
 //! Invariant: state is at most one [`REFRESH`] old. It is read from counters that others keep anyway, and written only
 //! where it changed, so a daemon that nobody talks to makes no commit, and an RPC does not wait for this.
 
 mod certificates;
+mod commits;
 mod grpc;
 mod listing;
 mod sessions;
@@ -26,7 +27,7 @@ use crate::feed::Registry;
 use crate::pki::{Findings, Tally};
 use crate::platform::map::Gaps;
 use crate::schema::{NodeId, Schema};
-use crate::store::{StateBatch, StateWriter, Store, Tree};
+use crate::store::{ConfigWriter, StateBatch, StateWriter, Store, Tree};
 use crate::time::Clock;
 
 /// How often state follows.
@@ -45,6 +46,7 @@ pub struct Monitor {
     seats: sessions::Seats,
     certificates: certificates::Certificates,
     subscriptions: subscriptions::Subscriptions,
+    commits: commits::Commits,
     users: users::Users,
 }
 
@@ -52,6 +54,8 @@ pub struct Monitor {
 pub struct Parts {
     /// The data, where it also reads configuration.
     pub store: Arc<Store>,
+    /// The configuration and its history.
+    pub config: Arc<ConfigWriter>,
     /// The sessions.
     pub sessions: Arc<Sessions>,
     /// The subscriptions.
@@ -75,12 +79,13 @@ impl Monitor {
         grpc::look_up(schema, &mut gaps);
         sessions::look_up(schema, &mut gaps);
         subscriptions::look_up(schema, &mut gaps);
+        commits::look_up(schema, &mut gaps);
         gaps.fed()
     }
 
     /// Looks up the places of everything; nothing is written yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, sessions, subscriptions, logins, server, findings, checks, clock } = parts;
+        let Parts { store, config, sessions, subscriptions, logins, server, findings, checks, clock } = parts;
         let schema = store.schema();
         let mut gaps = Gaps::default();
         let grpc = grpc::Grpc::new(schema.clone(), server, &mut gaps);
@@ -88,9 +93,10 @@ impl Monitor {
         let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
         let certificates = certificates::Certificates::new(schema.clone(), findings, checks, &mut gaps);
         let users = users::Users::new(schema.clone(), logins, &mut gaps);
+        let commits = commits::Commits::new(schema.clone(), &config, &mut gaps);
         gaps.report("monitor");
         let writer = StateWriter::new(store.clone());
-        Self { writer, store, clock, grpc, sessions, seats, certificates, subscriptions, users }
+        Self { writer, store, clock, grpc, sessions, seats, certificates, subscriptions, commits, users }
     }
 
     /// Writes what has changed since the last time.
@@ -102,6 +108,7 @@ impl Monitor {
         self.users.write(&newest.tree, now.into_std(), &mut batch);
         self.certificates.write(&mut batch);
         self.subscriptions.write(&mut batch);
+        self.commits.write(&mut batch);
         self.commit(batch);
         while let Some(batch) = self.subscriptions.write_paths(BATCH_PLACES) {
             self.commit(batch);

@@ -2,18 +2,23 @@
 //!
 //! Invariant: a refused request is indistinguishable from none. Until the journal has the commit on disk nothing is
 //! visible, and once it has, nothing can fail any more (SET-005, SET-006, law of the crash). Commits are serialised; each
-//! sees the result of the one before (SET-044). Who commits may ask for a commit in memory only ([`Saving`]); the next
-//! one that is saved takes it to the disk as well, so what is on disk is always a configuration that was voted on.
+//! sees the result of the one before (SET-044), and those that came while the disk was busy go there together
+//! ([`super::group`]). Who commits may ask for a commit in memory only ([`Saving`]); the next one that is saved takes it
+//! to the disk as well, so what is on disk is always a configuration that was voted on.
 
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
+use super::author::Author;
+use super::changes::{ConfigurationChange, changes};
 use super::commit::{Commit, Next, Origin, Store, lock};
-use super::confirm::{Held, Waiting};
+use super::confirm::{Confirmation, Held, Waiting};
 use super::delta::Delta;
 use super::edit::{self, Edit, EditError};
+use super::group::Queue;
 use super::guard::{Change, Denied, Guard};
+use super::history::{Condition, Remembered, history_max};
 use super::journal::{Fingerprint, Journal, JournalError, Record};
 use super::recent::ConfigChange;
 use super::settle::settle;
@@ -25,32 +30,59 @@ use crate::schema::Schema;
 use crate::time::Timestamp;
 use crate::value::Value;
 
-/// Who makes a commit, kept with it for good.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Author {
-    /// User name; `system` for the daemon itself.
-    pub user: String,
-    /// Where from: an address and port, or the name of a file.
-    pub source: String,
-    /// Session number, zero when there is no session.
-    pub session: u64,
-}
-
 /// Whether a commit goes to the disk before it is visible.
-#[derive(Clone, Copy, Debug)]
-pub enum Saving<'a> {
+#[derive(Clone, Debug)]
+pub enum Saving {
     /// It does, and whatever was not saved before it goes along.
     Always,
     /// It does unless the configuration it leads to has `false` at this leaf (SET-051).
-    UnlessOff(&'a DataPath),
+    UnlessOff(DataPath),
 }
 
-impl Saving<'_> {
-    fn wanted(self, candidate: &Tree) -> bool {
+impl Saving {
+    fn wanted(&self, candidate: &Tree) -> bool {
         match self {
             Self::Always => true,
             Self::UnlessOff(knob) => candidate.leaf(knob.steps()).is_none_or(|leaf| leaf.value != Value::Bool(false)),
         }
+    }
+}
+
+/// What a commit is to make of the configuration.
+#[derive(Clone, Debug)]
+pub enum Intent {
+    /// What these edits make of it.
+    Edit(Vec<Edit>),
+    /// What it was after this commit.
+    RollBack(u64),
+}
+
+/// A commit that is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What it is to do.
+    pub intent: Intent,
+    /// Who asks for it.
+    pub author: Author,
+    /// What they say of it.
+    pub comment: Option<Box<str>>,
+    /// Whether it has to be confirmed, and how.
+    pub confirmation: Option<Confirmation>,
+    /// Whether it goes to the disk.
+    pub saving: Saving,
+    /// When it is asked for.
+    pub now: Timestamp,
+}
+
+impl Request {
+    /// Edits to be saved, without a comment or a confirmation.
+    pub fn new(edits: Vec<Edit>, author: Author, now: Timestamp) -> Self {
+        let intent = Intent::Edit(edits);
+        Self { intent, author, comment: None, confirmation: None, saving: Saving::Always, now }
+    }
+
+    pub(super) fn record(&self) -> Record {
+        Record { time: self.now, author: self.author.clone(), comment: self.comment.clone() }
     }
 }
 
@@ -81,7 +113,7 @@ pub(super) fn judge(
     Ok((candidate, delta))
 }
 
-fn edited(schema: &Schema, mut start: Tree, edits: &[Edit], now: Timestamp) -> Result<Tree, CommitError> {
+pub(super) fn edited(schema: &Schema, mut start: Tree, edits: &[Edit], now: Timestamp) -> Result<Tree, CommitError> {
     for (position, edit) in edits.iter().enumerate() {
         edit::apply(&mut start, schema, edit, now).map_err(|source| CommitError::Edit { position, source })?;
     }
@@ -108,6 +140,14 @@ pub enum CommitError {
     /// The journal could not make it durable.
     #[error("configuration could not be saved: {0}")]
     Journal(#[from] JournalError),
+    /// The commit to go back to is not kept (any more).
+    #[error("Commit {commit_id} is not kept, {}", kept(.known))]
+    NotKept {
+        /// Its number.
+        commit_id: u64,
+        /// The oldest and the newest one that are.
+        known: Option<(u64, u64)>,
+    },
     /// Another commit waits for its confirmation, and until then there is no further one (EXT-012, EXT-013).
     #[error("{}", .waiting.describe(*.now))]
     Waiting {
@@ -116,6 +156,14 @@ pub enum CommitError {
         /// When this was said.
         now: Timestamp,
     },
+}
+
+fn kept(known: &Option<(u64, u64)>) -> String {
+    match known {
+        None => "none is".to_owned(),
+        Some((oldest, newest)) if oldest == newest => format!("only {oldest} is"),
+        Some((oldest, newest)) => format!("those from {oldest} to {newest} are"),
+    }
 }
 
 /// A commit that is on disk and published.
@@ -127,6 +175,17 @@ pub struct Committed {
     pub commit_id: Option<u64>,
     /// What it changed.
     pub delta: Delta,
+    /// What it was made from.
+    base: Tree,
+}
+
+impl Committed {
+    /// What it changed of what was said explicitly.
+    pub fn changes(&self, schema: &Schema) -> Vec<ConfigurationChange> {
+        let mut after = self.base.clone();
+        self.delta.graft(schema, &mut after, self.commit.time);
+        changes(schema, &self.base, &after)
+    }
 }
 
 /// Writes configuration. One for the process.
@@ -136,7 +195,13 @@ pub struct ConfigWriter {
     pub(super) turn: Mutex<Turn>,
     /// What waits, for those who watch its deadline. Changed by the writer whose turn it is.
     pub(super) waiting: watch::Sender<Option<Waiting>>,
-    guard: Option<Arc<dyn Guard>>,
+    /// Commits whose turn has not come.
+    pub(super) queue: Mutex<Queue>,
+    /// The commits that are remembered, for those who show them.
+    pub(super) remembered: watch::Sender<Remembered>,
+    /// How the disk is, for those who watch it.
+    pub(super) condition: watch::Sender<Condition>,
+    pub(super) guard: Option<Arc<dyn Guard>>,
 }
 
 /// What only the writer whose turn it is may touch.
@@ -151,19 +216,30 @@ pub(super) struct Turn {
 }
 
 /// A candidate that passed the vote, on its way to the disk and to the readers.
-pub(super) struct Voted<'a> {
-    pub(super) base: &'a Tree,
+pub(super) struct Voted {
+    pub(super) base: Tree,
     pub(super) candidate: Tree,
     pub(super) delta: Delta,
     /// The client's name of the confirmed commit that this one makes or takes back.
-    pub(super) confirm: Option<&'a Arc<str>>,
+    pub(super) confirm: Option<Arc<str>>,
 }
 
 impl ConfigWriter {
     /// A writer to this store. `validator` has to hold the configuration the store starts with.
     pub fn new(store: Arc<Store>, validator: Validator, journal: Journal) -> Self {
         let turn = Turn { validator, journal, saved: None, held: None };
-        Self { store, turn: Mutex::new(turn), waiting: watch::Sender::new(None), guard: None }
+        let writer = Self {
+            store,
+            turn: Mutex::new(turn),
+            waiting: watch::Sender::default(),
+            queue: Mutex::default(),
+            remembered: watch::Sender::default(),
+            condition: watch::Sender::default(),
+            guard: None,
+        };
+        let now = writer.store.newest().time;
+        writer.tell_journal(&lock(&writer.turn), now);
+        writer
     }
 
     /// This writer with somebody to judge what authors may change. Without, everybody may change everything.
@@ -174,62 +250,35 @@ impl ConfigWriter {
     /// Applies all edits as one commit, on disk when this returns. Blocks for the disk, so asynchronous callers hand this to
     /// a blocking thread.
     pub fn commit(&self, edits: &[Edit], author: &Author, now: Timestamp) -> Result<Committed, CommitError> {
-        self.commit_saving(edits, author, Saving::Always, now)
+        self.submit(Request::new(edits.to_vec(), author.clone(), now))
     }
 
-    /// Applies all edits as one commit, on disk or not. Blocks.
-    pub fn commit_saving(
-        &self,
-        edits: &[Edit],
-        author: &Author,
-        saving: Saving<'_>,
-        now: Timestamp,
-    ) -> Result<Committed, CommitError> {
-        let mut turn = lock(&self.turn);
-        turn.refuse_while_waiting(now)?;
-        let (schema, base) = (self.store.schema(), self.store.newest());
-        let start = self.permitted(&base.tree, edits, author, now)?;
-        let (candidate, delta) = judge(schema, &mut turn.validator, &base.tree, start, now)?;
-        let record = Record { time: now, author: author.clone() };
-        self.write(&mut turn, Voted { base: &base.tree, candidate, delta, confirm: None }, &record, saving)
-    }
-
-    /// Takes a candidate to the disk, if that is wanted, and to the readers.
-    pub(super) fn write(
-        &self,
-        turn: &mut Turn,
-        voted: Voted<'_>,
-        record: &Record,
-        saving: Saving<'_>,
-    ) -> Result<Committed, CommitError> {
-        let schema = self.store.schema();
-        let commit_id = if voted.delta.is_empty() {
-            None
-        } else if saving.wanted(&voted.candidate) {
-            let saved = turn.save(schema, record, &voted);
-            Some(saved.inspect_err(|_| turn.validator.reject())?)
-        } else {
-            turn.part_from_disk(schema, voted.base);
-            None
+    /// Makes a candidate of what is asked for and puts it to the vote. The validator then waits to be told its fate.
+    pub(super) fn prepare(&self, turn: &mut Turn, base: &Tree, request: &Request) -> Result<Voted, CommitError> {
+        turn.refuse_while_waiting(request.now)?;
+        let start = match &request.intent {
+            Intent::Edit(edits) => self.permitted(base, edits, &request.author, request.now)?,
+            Intent::RollBack(commit_id) => self.rolled_back(turn, base, *commit_id, request)?,
         };
-        turn.validator.accept();
-        Ok(self.publish(voted, commit_id, record.time))
+        let (candidate, delta) = judge(self.store.schema(), &mut turn.validator, base, start, request.now)?;
+        let confirm = request.confirmation.as_ref().map(|confirmation| confirmation.id.clone());
+        Ok(Voted { base: base.clone(), candidate, delta, confirm })
     }
 
     /// Shows a commit to the readers; there is none when nothing differs.
-    pub(super) fn publish(&self, voted: Voted<'_>, commit_id: Option<u64>, now: Timestamp) -> Committed {
+    pub(super) fn publish(&self, voted: Voted, commit_id: Option<u64>, now: Timestamp) -> Committed {
         let Voted { base, candidate, delta, confirm } = voted;
         if delta.is_empty() {
-            return Committed { commit: self.store.newest(), commit_id, delta };
+            return Committed { commit: self.store.newest(), commit_id, delta, base };
         }
         let schema = self.store.schema();
-        let change = ConfigChange::new(schema, base, &delta, (commit_id, confirm.cloned()), now);
-        let origin = Origin::Configuration { commit_id, confirm: confirm.cloned() };
+        let change = ConfigChange::new(schema, &base, &delta, (commit_id, confirm.clone()), now);
+        let origin = Origin::Configuration { commit_id, confirm };
         let commit = self.store.publish(now, origin, |newest| Next {
             change: Some(change),
-            ..onto(schema, base, newest, candidate, &delta, now)
+            ..onto(schema, &base, newest, candidate, &delta, now)
         });
-        Committed { commit, commit_id, delta }
+        Committed { commit, commit_id, delta, base }
     }
 
     /// Applies the startup configuration of the file as one commit, and remembers that this version of it has been
@@ -243,7 +292,10 @@ impl ConfigWriter {
     ) -> Result<Committed, CommitError> {
         let committed = self.commit(edits, author, now)?;
         // A crash between the two applies the same tables again at the next start, which changes nothing.
-        lock(&self.turn).journal.set_startup(fingerprint)?;
+        let mut turn = lock(&self.turn);
+        let remembered = turn.journal.set_startup(fingerprint);
+        self.tell_journal(&turn, now);
+        remembered?;
         Ok(committed)
     }
 
@@ -265,14 +317,33 @@ impl ConfigWriter {
 }
 
 impl Turn {
-    /// Takes a candidate to the disk: its own delta, or all that the disk has not got.
-    fn save(&mut self, schema: &Schema, record: &Record, voted: &Voted<'_>) -> Result<u64, JournalError> {
-        let waits = voted.confirm.map(|id| &**id);
+    /// Makes a candidate part of what goes to the disk next, if that is wanted, and returns its number there.
+    pub(super) fn stage(
+        &mut self,
+        schema: &Schema,
+        record: &Record,
+        voted: &Voted,
+        saving: &Saving,
+    ) -> Result<Option<u64>, JournalError> {
+        if voted.delta.is_empty() {
+            return Ok(None);
+        }
+        if !saving.wanted(&voted.candidate) {
+            self.part_from_disk(schema, &voted.base);
+            return Ok(None);
+        }
+        self.journal.keep(history_max(schema, &voted.candidate));
+        self.save(schema, record, voted).map(Some)
+    }
+
+    /// Its own delta, or all that the disk has not got.
+    fn save(&mut self, schema: &Schema, record: &Record, voted: &Voted) -> Result<u64, JournalError> {
+        let waits = voted.confirm.as_deref();
         let commit_id = match &self.saved {
-            None => self.journal.append_waiting(record, schema, &voted.delta, waits)?,
+            None => self.journal.stage(record, schema, &voted.delta, waits)?,
             Some(saved) => {
                 let all = Delta::between(schema, saved, &without_state(schema, &voted.candidate));
-                self.journal.append_waiting(record, schema, &all, waits)?
+                self.journal.stage(record, schema, &all, waits)?
             }
         };
         if self.saved.take().is_some() {

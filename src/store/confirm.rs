@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::author::Author;
 use super::commit::lock;
-use super::config::{Author, CommitError, Committed, ConfigWriter, Saving, Turn, Voted, judge};
+use super::config::{CommitError, Committed, ConfigWriter, Request, Turn, Voted, judge};
 use super::delta::Delta;
-use super::edit::Edit;
 use super::journal::{JournalError, Record};
 use super::tree::Tree;
 use crate::time::Timestamp;
@@ -81,7 +81,8 @@ impl Ending {
 impl Record {
     /// The daemon itself; `source` says why.
     pub fn of_system(source: String, time: Timestamp) -> Self {
-        Self { time, author: Author { user: "system".to_owned(), source, session: 0 } }
+        let author = Author { user: "system".to_owned(), source, ..Author::default() };
+        Self { time, author, comment: None }
     }
 }
 
@@ -139,30 +140,33 @@ impl Turn {
 }
 
 impl ConfigWriter {
-    /// Applies all edits as one commit, which is taken back at the deadline unless it is confirmed before (EXT-009).
-    /// One that changes nothing waits too, so that a client may always confirm what it was answered for. Blocks for the
-    /// disk.
-    pub fn commit_confirmed(
-        &self,
-        edits: &[Edit],
-        author: &Author,
-        confirmation: Confirmation,
-        saving: Saving<'_>,
-        now: Timestamp,
-    ) -> Result<Committed, CommitError> {
-        let Confirmation { id, patience, deadline } = confirmation;
+    /// Makes a commit which is taken back at the deadline unless it is confirmed before (EXT-009). One that changes
+    /// nothing waits too, so that a client may always confirm what it was answered for. Blocks for the disk.
+    pub(super) fn commit_confirmed(&self, request: Request) -> Result<Committed, CommitError> {
         let mut turn = lock(&self.turn);
-        turn.refuse_while_waiting(now)?;
-        let (schema, base) = (self.store.schema(), self.store.newest());
-        let start = self.permitted(&base.tree, edits, author, now)?;
-        let (candidate, delta) = judge(schema, &mut turn.validator, &base.tree, start, now)?;
-        let (back, saved) = (Delta::between(schema, &candidate, &base.tree), turn.saved.clone());
-        let record = Record { time: now, author: author.clone() };
-        let voted = Voted { base: &base.tree, candidate, delta, confirm: Some(&id) };
-        let committed = self.write(&mut turn, voted, &record, saving)?;
-        let waiting = Waiting { id, author: author.clone(), since: now, patience, deadline };
-        turn.held = Some(Held { waiting, back, saved });
+        let base = self.store.newest();
+        let voted = self.prepare(&mut turn, &base.tree, &request)?;
+        let schema = self.store.schema();
+        let (back, saved) = (Delta::between(schema, &voted.candidate, &base.tree), turn.saved.clone());
+        let staged = turn.stage(schema, &request.record(), &voted, &request.saving);
+        let written = staged.and_then(|commit_id| turn.journal.sync().map(|()| commit_id));
+        let commit_id = match written {
+            Ok(commit_id) => commit_id,
+            Err(error) => {
+                turn.validator.reject();
+                turn.saved = saved;
+                self.tell_journal(&turn, request.now);
+                return Err(error.into());
+            }
+        };
+        turn.validator.accept();
+        let committed = self.publish(voted, commit_id, request.now);
+        let Request { author, now, confirmation, .. } = request;
+        if let Some(Confirmation { id, patience, deadline }) = confirmation {
+            turn.held = Some(Held { waiting: Waiting { id, author, since: now, patience, deadline }, back, saved });
+        }
         self.tell(&turn);
+        self.tell_journal(&turn, now);
         Ok(committed)
     }
 
@@ -170,7 +174,9 @@ impl ConfigWriter {
     pub fn confirm(&self, id: &str, now: Timestamp) -> Result<(), ConfirmError> {
         let mut turn = lock(&self.turn);
         turn.named(id, now)?;
-        turn.journal.forget_unconfirmed()?;
+        let forgotten = turn.journal.forget_unconfirmed();
+        self.tell_journal(&turn, now);
+        forgotten?;
         turn.held = None;
         self.tell(&turn);
         Ok(())
@@ -227,13 +233,21 @@ impl ConfigWriter {
         back.graft(schema, &mut candidate, now);
         // What was there before was voted for once, and nothing else has changed since.
         let (candidate, delta) = judge(schema, &mut turn.validator, &base.tree, candidate, now)?;
-        let reversed = turn.journal.reverse(&why.record(&waiting.id, now));
-        let commit_id = reversed.inspect_err(|_| turn.validator.reject())?;
+        let confirm = Some(waiting.id.clone());
+        let commit_id = match turn.journal.reverse(&why.record(&waiting.id, now)) {
+            Ok(commit_id) => commit_id,
+            Err(error) => {
+                turn.validator.reject();
+                self.tell_journal(turn, now);
+                return Err(error.into());
+            }
+        };
         turn.validator.accept();
         turn.saved = saved.take();
-        self.publish(Voted { base: &base.tree, candidate, delta, confirm: Some(&waiting.id) }, commit_id, now);
+        self.publish(Voted { base: base.tree.clone(), candidate, delta, confirm }, commit_id, now);
         let ended = turn.held.take().map(|held| held.waiting);
         self.tell(turn);
+        self.tell_journal(turn, now);
         Ok(ended)
     }
 

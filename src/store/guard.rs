@@ -5,7 +5,7 @@
 
 use std::fmt::Debug;
 
-use super::config::Author;
+use super::author::Author;
 use super::edit::Edit;
 use super::tree::Tree;
 use crate::schema::Schema;

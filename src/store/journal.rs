@@ -3,9 +3,13 @@
 //! Invariant: when [`Journal::append`] returns a commit number, that commit is on disk whole and survives a kill or a
 //! power cut; when it returns an error, the commit is not there after the next start either, as long as this process
 //! could still reach the disk. Only explicit configuration is kept: defaults come back by settling, state is never
-//! here. An append costs what the commit changes. Nothing is validated here.
+//! here. An append costs what the commit changes. Several commits may be staged and go to the disk together: all of them
+//! or none. Nothing is validated here.
 
+mod append;
 mod code;
+mod disk;
+mod history;
 mod key;
 mod record;
 mod restore;
@@ -16,27 +20,28 @@ mod unconfirmed;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use redb::{
-    Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition,
-};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
+pub(in crate::store) use self::disk::Disk;
+pub use self::disk::Storage;
+pub use self::history::CommitSummary;
 pub use self::record::{PastCommit, Record, RowChange};
 pub use self::restore::Unfit;
 pub use self::unconfirmed::Unconfirmed;
 
-use self::code::Row;
-use self::record::Writing;
-use super::delta::{Delta, DeltaItem, LeafChange};
+use self::append::take_back;
+use self::disk::FileSystem;
+use super::delta::Delta;
 use super::tree::Tree;
-use crate::path::DataPath;
-use crate::schema::{Kind, Schema};
+use crate::schema::Schema;
 
 /// Name of the file in the data directory.
 const FILE: &str = "config.redb";
 
-/// How many commits are kept with what they changed, for rollback.
-const HISTORY_MAX: u64 = 50;
+/// How many commits are kept with what they changed, for rollback, where the configuration does not say.
+pub(super) const HISTORY_DEFAULT: u64 = 50;
 
 /// Layout of the tables. A file with another number is not touched.
 const FORMAT: u64 = 1;
@@ -64,10 +69,25 @@ pub type Fingerprint = [u8; 32];
 /// The file that holds the configuration, open for writing. One process at a time can have it.
 pub struct Journal {
     file: PathBuf,
+    disk: Box<dyn Disk>,
     /// None after a failed write, until the file has been opened again.
     database: Option<Database>,
+    /// What waits for its way to the disk.
+    staged: Option<Staged>,
     last_commit_id: u64,
     /// The commit that has to be taken back at the next start, as callers know it.
+    unconfirmed: Option<Unconfirmed>,
+    /// The commits on disk, oldest first.
+    commits: Vec<Arc<CommitSummary>>,
+    /// How many of them stay when the next one comes; at least one does, for its number.
+    history_max: u64,
+    storage: Storage,
+}
+
+/// Commits in one transaction that is not on disk yet.
+struct Staged {
+    writing: WriteTransaction,
+    commits: Vec<Arc<CommitSummary>>,
     unconfirmed: Option<Unconfirmed>,
 }
 
@@ -134,18 +154,49 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// Opens `config.redb` in a directory, making both when absent, and reads what is saved.
+    /// Opens `config.redb` in a directory, making both when absent, and reads what is saved. A file that can only be
+    /// read is read; until it can be written, every append fails and [`storage`](Self::storage) says why.
     ///
     /// # Errors
     ///
     /// All of [`JournalError`] but `Unfit`.
     pub fn open(dir: &Path) -> Result<(Self, Saved), JournalError> {
+        Self::open_on(dir, Box::new(FileSystem))
+    }
+
+    /// The same on another disk than the machine's.
+    pub(in crate::store) fn open_on(dir: &Path, disk: Box<dyn Disk>) -> Result<(Self, Saved), JournalError> {
         let file = dir.join(FILE);
         std::fs::create_dir_all(dir).map_err(|source| JournalError::Io { file: dir.to_owned(), source })?;
-        let database = open(&file)?;
-        let saved = read_saved(&database).and_then(|read| read.into_saved(&file)).map_err(|fault| fault.at(&file))?;
+        let mut storage = Storage::default();
+        let (database, read) = match disk::open(&*disk, &file) {
+            Ok(database) => {
+                let read = read_or_begin(&database).map_err(|fault| fault.at(&file))?;
+                (Some(database), read)
+            }
+            Err(error) => match disk::read_only(&file, &error) {
+                Some(read) => {
+                    storage.fail(&error);
+                    (None, read.map_err(|fault| fault.at(&file))?)
+                }
+                None => return Err(error),
+            },
+        };
+        let commits = read.commits.clone();
+        let saved = read.into_saved(&file).map_err(|fault| fault.at(&file))?;
         let (last_commit_id, unconfirmed) = (saved.last_commit_id, saved.unconfirmed.clone());
-        Ok((Self { file, database: Some(database), last_commit_id, unconfirmed }, saved))
+        let journal = Self {
+            file,
+            disk,
+            database,
+            staged: None,
+            last_commit_id,
+            unconfirmed,
+            commits,
+            history_max: HISTORY_DEFAULT,
+            storage,
+        };
+        Ok((journal, saved))
     }
 
     /// Writes a commit to disk and returns its number, one more than that of the commit before.
@@ -154,40 +205,14 @@ impl Journal {
     ///
     /// `Io` when the disk refuses (full, failing), after which nothing of the commit stays; a later call tries again.
     pub fn append(&mut self, record: &Record, schema: &Schema, delta: &Delta) -> Result<u64, JournalError> {
-        self.append_waiting(record, schema, delta, None)
-    }
-
-    /// The same; a commit with the name `waits` is taken back at the next start unless it is confirmed before.
-    pub(super) fn append_waiting(
-        &mut self,
-        record: &Record,
-        schema: &Schema,
-        delta: &Delta,
-        waits: Option<&str>,
-    ) -> Result<u64, JournalError> {
-        let commit_id = self.last_commit_id + 1;
-        let unconfirmed = waits.map(|id| Unconfirmed { commit_id, id: id.into() });
-        // Most commits say nothing of it, and do not touch the table.
-        let changed = (unconfirmed != self.unconfirmed).then_some(unconfirmed.as_ref());
-        let database = self.ready()?;
-        if let Err(fault) = write_commit(database, commit_id, record, schema, delta, changed) {
-            // Whether the disk has the commit is not known now; opening the file again tells, see `ready`.
-            self.database = None;
-            return Err(fault.at(&self.file));
-        }
-        self.last_commit_id = commit_id;
-        self.unconfirmed = unconfirmed;
+        let commit_id = self.stage(record, schema, delta, None)?;
+        self.sync()?;
         Ok(commit_id)
     }
 
-    /// The commits still kept, oldest first: at most the newest 50.
-    ///
-    /// # Errors
-    ///
-    /// `Io` or `Damaged`.
-    pub fn history(&mut self) -> Result<Vec<PastCommit>, JournalError> {
-        let database = self.ready()?;
-        read_history(database).map_err(|fault| fault.at(&self.file))
+    /// Whether the disk took what was last written to it.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
     }
 
     /// Remembers which startup configuration has been applied.
@@ -196,12 +221,18 @@ impl Journal {
     ///
     /// `Io` when the disk refuses.
     pub fn set_startup(&mut self, fingerprint: &Fingerprint) -> Result<(), JournalError> {
-        let database = self.ready()?;
-        let done = write_meta(database, META_STARTUP, fingerprint);
-        if done.is_err() {
-            self.database = None;
-        }
-        done.map_err(|fault| fault.at(&self.file))
+        let done = write_meta(self.ready()?, META_STARTUP, fingerprint);
+        self.done(done)
+    }
+
+    /// Says whether the disk takes something again, by writing and removing it. For the time after a failure.
+    ///
+    /// # Errors
+    ///
+    /// `Io` when it does not.
+    pub(in crate::store) fn probe(&mut self) -> Result<(), JournalError> {
+        let done = disk::probe(self.ready()?);
+        self.done(done)
     }
 
     /// The open file. After a failed write it is opened again, and a commit that reached the disk although its caller
@@ -210,13 +241,39 @@ impl Journal {
         let database = match self.database.take() {
             Some(database) => database,
             None => {
-                let database = open(&self.file)?;
-                let taken_back = take_back(&database, self.last_commit_id, self.unconfirmed.as_ref());
-                taken_back.map_err(|fault| fault.at(&self.file))?;
+                // A transaction that is still there would hold the file.
+                self.staged = None;
+                let opened = disk::open(&*self.disk, &self.file);
+                let database = opened.inspect_err(|error| self.storage.fail(error))?;
+                match take_back(&database, self.last_commit_id, self.unconfirmed.as_ref())
+                    .and_then(|()| history::summaries(&database))
+                {
+                    Ok(commits) => self.commits = commits,
+                    Err(fault) => return Err(self.failed(fault)),
+                }
                 database
             }
         };
         Ok(self.database.insert(database))
+    }
+
+    /// Whether the disk has what was written now is not known after a failure; opening the file again tells.
+    fn failed(&mut self, fault: Fault) -> JournalError {
+        self.staged = None;
+        self.database = None;
+        let error = fault.at(&self.file);
+        self.storage.fail(&error);
+        error
+    }
+
+    fn done<T>(&mut self, done: Result<T, Fault>) -> Result<T, JournalError> {
+        match done {
+            Ok(value) => {
+                self.storage.succeed();
+                Ok(value)
+            }
+            Err(fault) => Err(self.failed(fault)),
+        }
     }
 }
 
@@ -277,19 +334,11 @@ impl Fault {
     }
 }
 
-fn open(file: &Path) -> Result<Database, JournalError> {
-    // A file that a crash left behind is checked and repaired here, before anything is read from it.
-    Database::builder().set_cache_size(CACHE_BYTES).create(file).map_err(|error| match error {
-        DatabaseError::Storage(StorageError::Io(source)) if source.kind() == io::ErrorKind::WouldBlock => {
-            JournalError::Locked { file: file.to_owned() }
-        }
-        other => Fault::from(other).at(file),
-    })
-}
-
 /// The tables as read, format checked.
+#[derive(Default)]
 struct Read {
     rows: Vec<(Box<str>, Box<[u8]>)>,
+    commits: Vec<Arc<CommitSummary>>,
     last_commit_id: u64,
     startup: Option<Box<[u8]>>,
     unconfirmed: Option<Unconfirmed>,
@@ -304,15 +353,23 @@ impl Read {
     }
 }
 
-fn read_saved(database: &Database) -> Result<Read, Fault> {
-    let empty = Read { rows: Vec::new(), last_commit_id: 0, startup: None, unconfirmed: None };
+/// What a file holds; a new one gets its format.
+fn read_or_begin(database: &Database) -> Result<Read, Fault> {
+    match read_saved(database)? {
+        Some(read) => Ok(read),
+        None => {
+            write_meta(database, META_FORMAT, &FORMAT.to_le_bytes())?;
+            Ok(Read::default())
+        }
+    }
+}
+
+/// What a file holds; none when nothing was ever written to it.
+fn read_saved(database: &impl ReadableDatabase) -> Result<Option<Read>, Fault> {
     let reading = database.begin_read()?;
     let meta = match reading.open_table(META) {
         Ok(meta) => meta,
-        Err(redb::TableError::TableDoesNotExist(_)) => {
-            write_meta(database, META_FORMAT, &FORMAT.to_le_bytes())?;
-            return Ok(empty);
-        }
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
     let format = meta.get(META_FORMAT)?.and_then(|bytes| bytes.value().try_into().ok()).map(u64::from_le_bytes);
@@ -325,7 +382,7 @@ fn read_saved(database: &Database) -> Result<Read, Fault> {
     let unconfirmed = unconfirmed::read(&meta)?;
     let commits = match reading.open_table(COMMITS) {
         Ok(commits) => commits,
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Read { startup, ..empty }),
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Some(Read { startup, ..Read::default() })),
         Err(error) => return Err(error.into()),
     };
     let last_commit_id = commits.last()?.map_or(0, |(key, _)| key.value().0);
@@ -334,39 +391,8 @@ fn read_saved(database: &Database) -> Result<Read, Fault> {
         .iter()?
         .map(|row| row.map(|(key, row)| (key.value().into(), row.value().into())))
         .collect::<Result<_, _>>()?;
-    Ok(Read { rows, last_commit_id, startup, unconfirmed })
-}
-
-fn read_history(database: &Database) -> Result<Vec<PastCommit>, Fault> {
-    let reading = database.begin_read()?;
-    let commits = match reading.open_table(COMMITS) {
-        Ok(commits) => commits,
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
-    let mut history = Vec::new();
-    let mut at = commits.first()?.map_or(0, |(key, _)| key.value().0);
-    while let Some(commit) = past_commit(&commits, at)? {
-        history.push(commit);
-        at += 1;
-    }
-    Ok(history)
-}
-
-/// Puts the pieces of a commit together; none when there are none.
-fn past_commit(
-    commits: &impl ReadableTable<(u64, u32), &'static [u8]>,
-    commit_id: u64,
-) -> Result<Option<PastCommit>, Fault> {
-    let mut bytes = Vec::new();
-    for piece in commits.range((commit_id, 0)..=(commit_id, u32::MAX))? {
-        bytes.extend(piece?.1.value());
-    }
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    let commit = PastCommit::decode(commit_id, &bytes);
-    commit.map(Some).ok_or_else(|| Fault::Damaged(format!("commit {commit_id} cannot be read")))
+    let commits = history::summaries(database)?;
+    Ok(Some(Read { rows, commits, last_commit_id, startup, unconfirmed }))
 }
 
 fn begin(database: &Database) -> Result<redb::WriteTransaction, Fault> {
@@ -378,117 +404,5 @@ fn begin(database: &Database) -> Result<redb::WriteTransaction, Fault> {
 fn write_meta(database: &Database, name: &str, value: &[u8]) -> Result<(), Fault> {
     let writing = begin(database)?;
     writing.open_table(META)?.insert(name, value)?;
-    Ok(writing.commit()?)
-}
-
-fn write_commit(
-    database: &Database,
-    commit_id: u64,
-    record: &Record,
-    schema: &Schema,
-    delta: &Delta,
-    unconfirmed: Option<Option<&Unconfirmed>>,
-) -> Result<(), Fault> {
-    let writing = begin(database)?;
-    let mut config = Writing::new(writing.open_table(CONFIG)?);
-    for item in delta.items() {
-        write_item(&mut config, schema, record, item)?;
-    }
-    write_past_commit(&writing, commit_id, record, &config.into_changes())?;
-    if let Some(unconfirmed) = unconfirmed {
-        unconfirmed::write(&writing, unconfirmed)?;
-    }
-    Ok(writing.commit()?)
-}
-
-/// Writes a commit to the history and takes the oldest one out.
-fn write_past_commit(
-    writing: &redb::WriteTransaction,
-    commit_id: u64,
-    record: &Record,
-    changes: &[RowChange],
-) -> Result<(), Fault> {
-    let mut commits = writing.open_table(COMMITS)?;
-    for (piece, bytes) in (0..).zip(record.encode(changes).chunks(PIECE_BYTES)) {
-        commits.insert((commit_id, piece), bytes)?;
-    }
-    commits.retain_in(..(commit_id.saturating_sub(HISTORY_MAX - 1), 0), |_, _| false)?;
-    Ok(())
-}
-
-fn write_item(config: &mut Writing<'_>, schema: &Schema, record: &Record, item: &DeltaItem) -> Result<(), Fault> {
-    match item {
-        DeltaItem::Leaves { at, leaves } => {
-            let above = key::text(schema, at.steps());
-            leaves.iter().try_for_each(|change| write_leaf(config, schema, (at, &above), change))
-        }
-        DeltaItem::Removed(path) => write_removal(config, schema, path),
-        DeltaItem::Created(path) => config.put(key::text(schema, path.steps()), &Row::Exists(record.time)),
-        DeltaItem::Reordered(path, keys) => {
-            let order = keys.iter().flat_map(|key| key.iter().cloned()).collect();
-            config.put(key::text(schema, path.steps()), &Row::Order(order))
-        }
-    }
-}
-
-fn write_leaf(
-    config: &mut Writing<'_>,
-    schema: &Schema,
-    (at, above): (&DataPath, &str),
-    change: &LeafChange,
-) -> Result<(), Fault> {
-    // The keys of an entry are in its path already.
-    if matches!(&schema.node(change.node).kind, Kind::Leaf(leaf) if leaf.is_key) {
-        return Ok(());
-    }
-    let mut key = above.to_owned();
-    key::push_name(&mut key, schema, at.node(), change.node);
-    if change.new.is_default() {
-        return config.remove(&key);
-    }
-    config.put(key, &Row::Leaf(change.new.time, change.new.value.clone()))
-}
-
-/// Takes out the row of a place and the rows below it.
-fn write_removal(config: &mut Writing<'_>, schema: &Schema, path: &DataPath) -> Result<(), Fault> {
-    let steps = path.steps();
-    let key = key::text(schema, steps);
-    config.remove(&key)?;
-    config.remove_below(&key)?;
-    let Some(last) = steps.last() else { return Ok(()) };
-    if matches!(&schema.node(last.node).kind, Kind::List(list) if list.user_ordered) {
-        // The order of what is left comes with the same delta, after its removals.
-        config.remove(&key::list_text(schema, steps))?;
-    }
-    // An entry that also holds state stays in the tree when its configuration goes piece by piece, so no removal of the
-    // entry itself is reported: it counts as configured as long as anything below it is.
-    for length in 1..steps.len() {
-        let above = &steps[..length];
-        if above.last().is_some_and(|step| step.key.is_some() && schema.is_mixed(step.node)) {
-            config.remove_if_bare(&key::text(schema, above))?;
-        }
-    }
-    Ok(())
-}
-
-/// Undoes commits after `last`, newest first, and whatever they said of a commit that waits.
-fn take_back(database: &Database, last: u64, unconfirmed: Option<&Unconfirmed>) -> Result<(), Fault> {
-    let writing = begin(database)?;
-    {
-        let mut commits = writing.open_table(COMMITS)?;
-        let mut config: Table<'_, &str, &[u8]> = writing.open_table(CONFIG)?;
-        let newest = commits.last()?.map_or(0, |(key, _)| key.value().0);
-        for commit_id in (last + 1..=newest).rev() {
-            let Some(commit) = past_commit(&commits, commit_id)? else { continue };
-            for change in commit.changes.iter().rev() {
-                match &change.old {
-                    Some(row) => drop(config.insert(&*change.key, &**row)?),
-                    None => drop(config.remove(&*change.key)?),
-                }
-            }
-            commits.retain_in((commit_id, 0)..=(commit_id, u32::MAX), |_, _| false)?;
-        }
-    }
-    unconfirmed::write(&writing, unconfirmed)?;
     Ok(writing.commit()?)
 }

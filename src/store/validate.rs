@@ -148,6 +148,14 @@ impl Validator {
         }
     }
 
+    /// What was accepted since `base`, up to `candidate`, has not been committed after all.
+    pub(super) fn undo(&mut self, base: &Tree, candidate: &Tree) {
+        self.reject();
+        if !base.is_same(candidate) {
+            self.take_back(base, candidate);
+        }
+    }
+
     fn judge(
         &mut self,
         base: &Tree,

@@ -93,6 +93,15 @@ impl Harness {
         Self::start_from("", keys, "").await
     }
 
+    /// An agent with nothing but these tables of models.
+    pub(crate) async fn start_alone(tables: &str) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let keys = "[yang]\ntest-modules = true\n[listen]\naddress = \"127.0.0.1\"\nport = 0\n\
+                    [platform.linux]\nenabled = false\n";
+        let text = format!("data-dir = {:?}\n{keys}{tables}", data.path().to_str().unwrap());
+        Self::serve(text, data).await
+    }
+
     async fn start_from(top: &str, yang: &str, tables: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
         let directory = data.path().to_str().unwrap();

@@ -70,8 +70,18 @@ impl Lab {
 
     /// Changes the tables of the file and makes the agent read it.
     pub(crate) fn reload(&self, tables: &str) -> Result<usize, StartError> {
+        self.write(tables);
+        self.agent.reload(&file(self.data.path())).map(|reloaded| reloaded.changes.len())
+    }
+
+    /// Changes the tables of the file.
+    pub(crate) fn write(&self, tables: &str) {
         write_file(self.data.path(), &self.keys, self.port, tables);
-        self.agent.reload(&file(self.data.path()))
+    }
+
+    /// Its file.
+    pub(crate) fn file(&self) -> PathBuf {
+        file(self.data.path())
     }
 
     /// What the security log holds so far.

@@ -1,6 +1,6 @@
 //! Extensions of a request: read where they are served, refused where ignoring them would mislead.
 //!
-//! Unknown and registered extensions are ignored (EXT-001, EXT-002). What asks for another meaning of the request
+//! Unknown and registered extensions are ignored (EXT-001, EXT-002), but for our own one of Set. What asks for another meaning of the request
 //! itself, such as a confirmed commit, is never ignored silently.
 
 use std::time::Duration;
@@ -10,6 +10,7 @@ use tonic::Status;
 use super::arbitration::{Claim, ClaimError};
 use super::commit::{Action, CommitExtensionError};
 use super::history;
+use super::options::{self, OptionsError, SetOptions};
 use crate::pb::gnmi_ext::{Extension, config_subscription, extension::Ext};
 use crate::rpc::status;
 
@@ -64,6 +65,8 @@ pub(super) struct OfSet {
     pub(super) commit: Option<Action>,
     /// A claim to be the master.
     pub(super) claim: Option<Claim>,
+    /// A comment, or a commit to go back to.
+    pub(super) options: Option<SetOptions>,
 }
 
 /// Why the extensions of a Set do not say what they have to.
@@ -78,6 +81,9 @@ pub enum SetExtensionError {
     /// A commit extension that cannot be acted on.
     #[error("Extension commit: {0}")]
     Commit(#[from] CommitExtensionError),
+    /// Options that cannot be acted on.
+    #[error("Extension {name}: {0}", name = options::NAME)]
+    Options(#[from] OptionsError),
     /// An arbitration extension that claims nothing.
     #[error("Extension master-arbitration: {0}")]
     Claim(#[from] ClaimError),
@@ -96,6 +102,12 @@ fn read_set(extensions: &[Extension], patience: Duration) -> Result<OfSet, SetEx
             Some(Ext::Commit(_)) if found.commit.is_some() => return Err(SetExtensionError::Twice { name: "commit" }),
             Some(Ext::MasterArbitration(_)) if found.claim.is_some() => {
                 return Err(SetExtensionError::Twice { name: "master-arbitration" });
+            }
+            Some(Ext::RegisteredExt(registered)) if registered.id == options::ID => {
+                if found.options.is_some() {
+                    return Err(SetExtensionError::Twice { name: options::NAME });
+                }
+                found.options = Some(SetOptions::read(&registered.msg)?);
             }
             Some(Ext::Commit(commit)) => found.commit = Some(Action::read(commit, patience)?),
             Some(Ext::MasterArbitration(arbitration)) => found.claim = Some(Claim::read(arbitration)?),

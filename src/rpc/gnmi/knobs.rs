@@ -100,8 +100,8 @@ impl Knobs {
     }
 
     /// Whether a Set is saved (SET-051).
-    pub fn saving(&self) -> Saving<'_> {
-        self.auto_config_save.as_ref().map_or(Saving::Always, Saving::UnlessOff)
+    pub fn saving(&self) -> Saving {
+        self.auto_config_save.clone().map_or(Saving::Always, Saving::UnlessOff)
     }
 }
 

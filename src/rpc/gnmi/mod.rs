@@ -9,6 +9,7 @@ mod history;
 mod knobs;
 mod models;
 mod older;
+mod options;
 mod request;
 mod schemas;
 mod set;
@@ -27,6 +28,7 @@ pub use extensions::SetExtensionError;
 pub use history::HistoryError;
 pub use knobs::Knobs;
 use older::Older;
+pub use options::OptionsError;
 
 use arbitration::Elections;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tonic::{Request, Status};
 
 use super::commit::Action;
+use super::options::{self, SetOptions};
 use super::request::summary;
 use super::{Gnmi, extensions};
 use crate::aaa;
@@ -12,7 +13,7 @@ use crate::admission::Caller;
 use crate::codec::{OperationId, SetOperation, decode_set};
 use crate::pb::gnmi as pb;
 use crate::rpc::status;
-use crate::store::Author;
+use crate::store::{self, Author, Intent, Interface};
 
 impl Gnmi {
     /// Answers a Set.
@@ -28,8 +29,10 @@ impl Gnmi {
             let asked = summary(request.prefix.as_ref(), paths_of(&request));
             return Err(status::read_only(&caller.user, &asked));
         }
-        let extensions::OfSet { commit, claim } =
+        let extensions::OfSet { commit, claim, options } =
             extensions::of_set(&request.extension, self.parts.limits.commit_patience)?;
+        let asked = options.is_some();
+        let SetOptions { comment, rollback } = options.unwrap_or_default();
         // Before anything that can go wrong with the operations: a failed Set leaves its election id (EXT-026).
         let mandate = match &claim {
             Some(claim) => Some(self.elections.grant(claim).await.map_err(|error| status::arbitration(&error))?),
@@ -42,18 +45,19 @@ impl Gnmi {
         if let Some(action) = &commit {
             action.check_operations(operations).map_err(|error| status::set_extension(&error.into()))?;
         }
+        options::check(rollback, operations, commit.as_ref()).map_err(|error| status::set_extension(&error.into()))?;
         let operations = {
             let tree = &self.parts.store.newest().tree;
             decode_set(&request, &self.resolver(tree)).map_err(|error| status::set(&error))?
         };
         let now = self.parts.clock.now();
-        let response = pb::SetResponse {
+        let mut response = pb::SetResponse {
             prefix: request.prefix,
             response: operations.iter().map(SetOperation::result).collect(),
             timestamp: now.nanos(),
             ..pb::SetResponse::default()
         };
-        if operations.is_empty() && commit.is_none() {
+        if operations.is_empty() && commit.is_none() && rollback.is_none() {
             // SET-010. A new master may come while a commit waits; otherwise that is no time for a Set (EXT-013).
             let refused = if mandate.is_some() { Ok(()) } else { self.parts.config.refuse_while_waiting(now) };
             return refused.map(|()| response).map_err(|error| status::commit(&error, &[]));
@@ -65,18 +69,25 @@ impl Gnmi {
         // Hashing passwords and waiting for the disk both block.
         let done = tokio::task::spawn_blocking(move || {
             let (parts, _mandate) = (&gnmi.parts, mandate);
-            aaa::seal(parts.store.schema(), &mut edits);
-            let saving = parts.knobs.saving();
-            let committed = match commit {
-                None => parts.config.commit_saving(&edits, &author, saving, now),
-                Some(Action::Request(confirmation)) => {
-                    parts.config.commit_confirmed(&edits, &author, confirmation, saving, now)
-                }
-                Some(action) => return gnmi.end_commit(&action, &author),
+            let confirmation = match commit {
+                None => None,
+                Some(Action::Request(confirmation)) => Some(confirmation),
+                Some(action) => return gnmi.end_commit(&action, &author).map(|()| None),
             };
-            committed.map(drop).map_err(|error| status::commit(&error, &origins))
+            let intent = match rollback {
+                Some(commit_id) => Intent::RollBack(commit_id),
+                None => {
+                    aaa::seal(parts.store.schema(), &mut edits);
+                    Intent::Edit(edits)
+                }
+            };
+            let request = store::Request { intent, author, comment, confirmation, saving: parts.knobs.saving(), now };
+            let committed = parts.config.submit(request).map_err(|error| status::commit(&error, &origins))?;
+            Ok(committed.commit_id)
         });
-        done.await.unwrap_or_else(|_| Err(status::internal("Set"))).map(|()| response)
+        let commit_id = done.await.unwrap_or_else(|_| Err(status::internal("Set")))?;
+        response.extension.extend(asked.then(|| options::outcome(commit_id)));
+        Ok(response)
     }
 }
 
@@ -89,6 +100,7 @@ fn author(caller: Option<&Caller>) -> Author {
         user: caller.user.clone(),
         source: caller.session.peer().to_string(),
         session: caller.session.id(),
+        interface: Interface::Gnmi,
     })
 }
 

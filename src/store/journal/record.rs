@@ -7,16 +7,18 @@ use redb::{ReadableTable, Table};
 
 use super::Fault;
 use super::code::{Reader, Row, put_bytes};
-use crate::store::config::Author;
+use crate::store::author::{Author, Interface};
 use crate::time::Timestamp;
 
-/// Who makes a commit and when.
+/// Who makes a commit, when and what for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// When.
     pub time: Timestamp,
     /// Who.
     pub author: Author,
+    /// What the author says of it.
+    pub comment: Option<Box<str>>,
 }
 
 /// A commit as the journal keeps it: enough to say what it did and to undo it.
@@ -48,6 +50,7 @@ impl Record {
         put_bytes(&mut out, self.author.user.as_bytes());
         put_bytes(&mut out, self.author.source.as_bytes());
         out.extend(self.author.session.to_le_bytes());
+        self.encode_more(&mut out);
         for change in changes {
             put_bytes(&mut out, change.key.as_bytes());
             for row in [&change.old, &change.new] {
@@ -59,6 +62,34 @@ impl Record {
         }
         out
     }
+
+    /// Appends what came to records later, in the form of a row whose key no place has. Who does not know of it reads a
+    /// row that is not there.
+    fn encode_more(&self, out: &mut Vec<u8>) {
+        let mut more = Vec::new();
+        put_bytes(&mut more, self.author.interface.word().as_bytes());
+        put_bytes(&mut more, self.comment.as_deref().unwrap_or_default().as_bytes());
+        put_bytes(out, MORE.as_bytes());
+        out.extend([0, 1]);
+        put_bytes(out, &more);
+    }
+
+    fn decode_more(&mut self, bytes: &[u8]) -> Option<()> {
+        let mut more = Reader(bytes);
+        self.author.interface = Interface::named(more.text()?);
+        self.comment = Some(more.text()?).filter(|text| !text.is_empty()).map(Box::from);
+        Some(())
+    }
+}
+
+/// The key of what is no row.
+const MORE: &str = "";
+
+impl RowChange {
+    /// Whether it is about a leaf, and not an entry or an order.
+    pub(super) fn is_leaf(&self) -> bool {
+        [&self.old, &self.new].into_iter().flatten().any(|row| row.first() == Some(&b'v'))
+    }
 }
 
 impl PastCommit {
@@ -66,15 +97,20 @@ impl PastCommit {
     pub(super) fn decode(commit_id: u64, bytes: &[u8]) -> Option<Self> {
         let mut bytes = Reader(bytes);
         let time = bytes.time()?;
-        let author =
-            Author { user: bytes.text()?.to_owned(), source: bytes.text()?.to_owned(), session: bytes.number()? };
+        let (user, source) = (bytes.text()?.to_owned(), bytes.text()?.to_owned());
+        let author = Author { user, source, session: bytes.number()?, ..Author::default() };
+        let mut record = Record { time, author, comment: None };
         let mut changes = Vec::new();
         while !bytes.0.is_empty() {
-            let key = bytes.text()?.into();
-            let mut row = || Some(if bytes.flag()? { Some(bytes.bytes()?.into()) } else { None });
-            changes.push(RowChange { key, old: row()?, new: row()? });
+            let key: Box<str> = bytes.text()?.into();
+            let mut row = || Some(if bytes.flag()? { Some(Box::<[u8]>::from(bytes.bytes()?)) } else { None });
+            let change = RowChange { key, old: row()?, new: row()? };
+            match &change.new {
+                Some(more) if &*change.key == MORE => record.decode_more(more)?,
+                _ => changes.push(change),
+            }
         }
-        Some(Self { commit_id, record: Record { time, author }, changes })
+        Some(Self { commit_id, record, changes })
     }
 }
 

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::code::{value_from, value_text};
+use super::code::{Row, value_from, value_text};
 use super::*;
-use crate::store::config::Author;
+use crate::store::author::{Author, Interface};
 use crate::store::edit::Edit;
 use crate::store::settle::settle;
 use crate::store::tests::model::{Op, ops, rules};
@@ -20,8 +20,9 @@ use crate::time::Timestamp;
 use crate::value::{Decimal, Value};
 
 fn record(nanos: i64) -> Record {
-    let author = Author { user: "admin".to_owned(), source: "[::1]:57400".to_owned(), session: 7 };
-    Record { time: at(nanos), author }
+    let interface = Interface::Gnmi;
+    let author = Author { user: "admin".to_owned(), source: "[::1]:57400".to_owned(), session: 7, interface };
+    Record { time: at(nanos), author, comment: Some("why".into()) }
 }
 
 /// A journal with the tree it holds.

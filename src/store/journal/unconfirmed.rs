@@ -4,13 +4,14 @@
 //! as the commit that takes it back. So whoever opens the file knows whether the newest commit was ever confirmed, and a
 //! daemon that was killed while one waited starts without it (EXT-019).
 
+use std::sync::Arc;
+
 use redb::{ReadableTable, Table};
 
+use super::append::write_past_commit;
 use super::code::{Reader, Row, put_bytes};
-use super::{
-    COMMITS, CONFIG, Fault, Journal, JournalError, META, Record, RowChange, Saved, begin, past_commit, read_saved,
-    write_past_commit,
-};
+use super::history::{CommitSummary, past_commit};
+use super::{COMMITS, CONFIG, Fault, Journal, JournalError, META, Record, RowChange, Saved, begin, read_or_begin};
 
 const META_UNCONFIRMED: &str = "unconfirmed";
 
@@ -33,15 +34,11 @@ impl Journal {
         if self.unconfirmed.is_none() {
             return Ok(());
         }
-        let database = self.ready()?;
-        let done = begin(database).and_then(|writing| {
+        let done = begin(self.ready()?).and_then(|writing| {
             write(&writing, None)?;
             Ok(writing.commit()?)
         });
-        if let Err(fault) = done {
-            self.database = None;
-            return Err(fault.at(&self.file));
-        }
+        self.done(done)?;
         self.unconfirmed = None;
         Ok(())
     }
@@ -55,12 +52,11 @@ impl Journal {
     pub(in crate::store) fn reverse(&mut self, record: &Record) -> Result<Option<u64>, JournalError> {
         let Some(unconfirmed) = self.unconfirmed.clone() else { return Ok(None) };
         let commit_id = self.last_commit_id + 1;
-        let database = self.ready()?;
-        if let Err(fault) = write_reversal(database, &unconfirmed, commit_id, record) {
-            self.database = None;
-            return Err(fault.at(&self.file));
-        }
-        (self.last_commit_id, self.unconfirmed) = (commit_id, None);
+        let first_kept = self.first_kept(commit_id);
+        let done = write_reversal(self.ready()?, &unconfirmed, commit_id, record, first_kept);
+        let summary = self.done(done)?;
+        self.unconfirmed = None;
+        self.note(vec![Arc::new(summary)]);
         Ok(Some(commit_id))
     }
 
@@ -72,7 +68,7 @@ impl Journal {
     /// `Io` when the disk refuses, `Damaged` when the commit cannot be read.
     pub fn take_back_unconfirmed(&mut self, record: &Record) -> Result<Saved, JournalError> {
         self.reverse(record)?;
-        let saved = read_saved(self.ready()?);
+        let saved = read_or_begin(self.ready()?);
         saved.and_then(|read| read.into_saved(&self.file)).map_err(|fault| fault.at(&self.file))
     }
 }
@@ -83,7 +79,8 @@ fn write_reversal(
     unconfirmed: &Unconfirmed,
     commit_id: u64,
     record: &Record,
-) -> Result<(), Fault> {
+    first_kept: u64,
+) -> Result<CommitSummary, Fault> {
     let writing = begin(database)?;
     let taken_back = past_commit(&writing.open_table(COMMITS)?, unconfirmed.commit_id)?;
     let lost =
@@ -100,9 +97,10 @@ fn write_reversal(
             changes.push(RowChange { key, old: new, new: old });
         }
     }
-    write_past_commit(&writing, commit_id, record, &changes)?;
+    let summary = write_past_commit(&writing, commit_id, record, &changes, first_kept)?;
     write(&writing, None)?;
-    Ok(writing.commit()?)
+    writing.commit()?;
+    Ok(summary)
 }
 
 /// A row that comes back was set by the commit that brings it back.

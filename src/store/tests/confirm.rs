@@ -1,6 +1,6 @@
 //! Laws of commits that have to be confirmed.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -9,31 +9,39 @@ use tempfile::TempDir;
 use super::laws::{batch, configured, edits, readings};
 use super::model::{Op, ops, rules};
 use super::{Flat, NONE, at, differing, flat, loaded, only, place, schema};
-use crate::path::{DataPath, ListKey};
+use crate::path::ListKey;
+use crate::store::author::{Author, Interface};
 use crate::store::commit::{Origin, Store};
-use crate::store::config::{Author, CommitError, Committed, ConfigWriter, Saving, prepare};
+use crate::store::config::{CommitError, Committed, ConfigWriter, Request, Saving, prepare};
 use crate::store::confirm::{ConfirmError, Confirmation};
-use crate::store::journal::{Journal, Record};
+use crate::store::edit::Edit;
+use crate::store::journal::{Journal, Record, Saved};
 use crate::store::state::StateWriter;
 use crate::store::tree::Tree;
 use crate::store::validate::Validator;
+use crate::time::Timestamp;
 
 /// A writer with its journal in a directory of its own.
-struct Bench {
-    dir: TempDir,
-    store: Arc<Store>,
-    config: ConfigWriter,
+pub(super) struct Bench {
+    pub(super) dir: TempDir,
+    pub(super) store: Arc<Store>,
+    pub(super) config: ConfigWriter,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = TempDir::new().expect("a directory");
         Self::open(dir)
     }
 
     /// Starts as the daemon does: what was never confirmed is taken back first.
     fn open(dir: TempDir) -> Self {
-        let (mut journal, mut saved) = Journal::open(dir.path()).expect("the journal");
+        let opened = Journal::open(dir.path()).expect("the journal");
+        Self::opened(dir, opened)
+    }
+
+    /// The same with a journal that is open.
+    pub(super) fn opened(dir: TempDir, (mut journal, mut saved): (Journal, Saved)) -> Self {
         if saved.unconfirmed.is_some() {
             let record = Record::of_system("restart".to_owned(), at(1000));
             saved = journal.take_back_unconfirmed(&record).expect("taken back");
@@ -49,14 +57,14 @@ impl Bench {
     }
 
     /// Ends as a kill would, and starts again.
-    fn reopened(self) -> Self {
+    pub(super) fn reopened(self) -> Self {
         let Self { dir, store, config } = self;
         drop((store, config));
         Self::open(dir)
     }
 
     /// Configuration with the order of its rules.
-    fn configuration(&self) -> Configuration {
+    pub(super) fn configuration(&self) -> Configuration {
         let tree = &self.store.newest().tree;
         (configured(tree), rules(tree))
     }
@@ -66,7 +74,8 @@ impl Bench {
         let mut disk = self.configuration();
         for (round, ops) in setup.iter().enumerate() {
             // What constraints refuse changes nothing, which is as good.
-            let made = self.config.commit_saving(&edits(ops), &author(), saving(), at(round as i64 + 1));
+            let request = Request::new(edits(ops), author(), at(round as i64 + 1));
+            let made = self.config.submit(Request { saving: saving(), ..request });
             if made.is_ok_and(|made| made.commit_id.is_some()) {
                 disk = self.configuration();
             }
@@ -75,26 +84,31 @@ impl Bench {
     }
 
     fn request(&self, ops: &[Op], id: &str, nanos: i64) -> Result<Committed, CommitError> {
-        self.config.commit_confirmed(&edits(ops), &author(), confirmation(id), saving(), at(nanos))
+        let request = confirmed(edits(ops), confirmation(id), at(nanos));
+        self.config.submit(Request { saving: saving(), ..request })
     }
 }
 
 /// Places and values, and the order of the rules.
-type Configuration = (Flat, Vec<ListKey>);
+pub(super) type Configuration = (Flat, Vec<ListKey>);
 
-fn check_same(found: Configuration, expected: &Configuration) -> Result<(), TestCaseError> {
+pub(super) fn check_same(found: Configuration, expected: &Configuration) -> Result<(), TestCaseError> {
     prop_assert_eq!(differing(&found.0, &expected.0), NONE);
     prop_assert_eq!(&found.1, &expected.1);
     Ok(())
 }
 
-fn saving() -> Saving<'static> {
-    static KNOB: LazyLock<DataPath> = LazyLock::new(|| place("/system/warn"));
-    Saving::UnlessOff(&KNOB)
+pub(super) fn saving() -> Saving {
+    Saving::UnlessOff(place("/system/warn"))
 }
 
-fn author() -> Author {
-    Author { user: "admin".to_owned(), source: "[::1]:57400".to_owned(), session: 7 }
+fn confirmed(edits: Vec<Edit>, confirmation: Confirmation, now: Timestamp) -> Request {
+    Request { confirmation: Some(confirmation), ..Request::new(edits, author(), now) }
+}
+
+pub(super) fn author() -> Author {
+    let interface = Interface::Gnmi;
+    Author { user: "admin".to_owned(), source: "[::1]:57400".to_owned(), session: 7, interface }
 }
 
 fn confirmation(id: &str) -> Confirmation {
@@ -149,7 +163,7 @@ proptest! {
     }
 }
 
-fn rename(name: &str) -> Vec<crate::store::edit::Edit> {
+pub(super) fn rename(name: &str) -> Vec<Edit> {
     vec![super::update(&format!("/system/name={name}"))]
 }
 
@@ -159,10 +173,7 @@ fn the_journal_tells_what_happened() {
     let bench = Bench::new();
     bench.config.commit(&rename("first"), &author(), at(1)).expect("a commit");
     for (id, restart) in [("c1", false), ("c2", true)] {
-        bench
-            .config
-            .commit_confirmed(&rename(id), &author(), confirmation(id), Saving::Always, at(2))
-            .expect("a commit");
+        bench.config.submit(confirmed(rename(id), confirmation(id), at(2))).expect("a commit");
         if !restart {
             bench.config.abandon(at(3)).expect("taken back");
         }
@@ -199,10 +210,7 @@ fn the_journal_tells_what_happened() {
 #[test]
 fn commits_carry_the_name() {
     let bench = Bench::new();
-    let made = bench
-        .config
-        .commit_confirmed(&rename("x"), &author(), confirmation("c1"), Saving::Always, at(1))
-        .expect("a commit");
+    let made = bench.config.submit(confirmed(rename("x"), confirmation("c1"), at(1))).expect("a commit");
     assert_eq!(made.commit.origin, Origin::Configuration { commit_id: Some(1), confirm: Some("c1".into()) });
     bench.config.cancel("c1", &author(), at(2)).expect("it waits");
     assert_eq!(bench.store.newest().origin, Origin::Configuration { commit_id: Some(2), confirm: Some("c1".into()) });
@@ -216,7 +224,7 @@ fn expires_at_the_last_deadline() {
     let bench = Bench::new();
     let first = confirmation("c1");
     let second = Confirmation { deadline: first.deadline + Duration::from_secs(60), ..first.clone() };
-    bench.config.commit_confirmed(&rename("x"), &author(), first.clone(), Saving::Always, at(1)).expect("a commit");
+    bench.config.submit(confirmed(rename("x"), first.clone(), at(1))).expect("a commit");
     bench.config.set_patience(&second, at(2)).expect("it waits");
     assert!(bench.config.expire(first.deadline, at(3)).expect("not yet").is_none());
     let refused = bench.config.commit(&rename("y"), &author(), at(4)).expect_err("one waits");

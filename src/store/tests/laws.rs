@@ -6,8 +6,9 @@ use super::model::{Model, Op, ops, rules};
 use super::{Flat, NONE, at, differing, edited, flat, loaded, only, pattern, place, schema, take};
 use crate::path::{DataPath, Pattern};
 use crate::schema::Kind;
+use crate::store::author::Author;
 use crate::store::commit::{Commit, Origin, Store};
-use crate::store::config::{Author, onto};
+use crate::store::config::onto;
 use crate::store::delta::Delta;
 use crate::store::diff::{Difference, diff};
 use crate::store::edit::Edit;
@@ -243,7 +244,7 @@ proptest! {
     fn saving_catches_up(before in ops(0..8), first in readings(), ops in ops(1..8), later in readings()) {
         let dir = tempfile::TempDir::new().expect("a directory");
         let (mut journal, _) = Journal::open(dir.path()).expect("a journal");
-        let record = Record { time: at(1), author: Author::default() };
+        let record = Record { time: at(1), author: Author::default(), comment: None };
         let tree = edited(&Tree::default(), &edits(&before), at(1));
         journal.append(&record, schema(), &Delta::between(schema(), &Tree::default(), &tree)).expect("an append");
 

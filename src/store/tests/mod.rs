@@ -1,6 +1,8 @@
 //! The laws of the datastore, tested by property on the module `store-laws`.
 
 mod confirm;
+mod disk;
+mod history;
 mod laws;
 pub(super) mod model;
 mod recent;

@@ -55,11 +55,12 @@ def lab_config(name, data_dir, port, sim_ports=4, extra=""):
 class Daemon:
     """One daemon and its directory. Starting it again keeps port and data."""
 
-    def __init__(self, directory, name="lab.toml", sim_ports=4, extra=""):
+    def __init__(self, directory, name="lab.toml", sim_ports=4, extra="", data_dir=None, prefix=()):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
-        self.data_dir = self.directory / "data"
+        self.data_dir = data_dir or self.directory / "data"
+        self.prefix = prefix
         self.config = self.directory / name
         self.config.write_text(lab_config(name, self.data_dir, self.port, sim_ports, extra))
         self.log_file = self.directory / "log"
@@ -102,7 +103,7 @@ class Daemon:
         return self
 
     def _command(self):
-        return [binary(), "run", "--config", self.config]
+        return [*self.prefix, binary(), "run", "--config", self.config]
 
     def _accepts(self):
         with socket.socket() as probe:
