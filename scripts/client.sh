@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Prints the path of a gNMI client: client.sh gnmic|telegraf. It is the one named by GNMIC or TELEGRAF, else the one in
-# PATH, else .tools/bin/NAME, which is built when its recipe in tests/interop/NAME has changed and Go is new enough.
+# Prints the path of a program of the interop suite: client.sh gnmic|telegraf|tacquito. It is the one named by GNMIC,
+# TELEGRAF or TACQUITO, else the one in PATH, else .tools/bin/NAME, which is built when its recipe in tests/interop/NAME has changed and Go is new enough.
 # Exits 1 with the reason on stderr where none is to be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-client=${1:?usage: client.sh gnmic|telegraf}
+client=${1:?usage: client.sh gnmic|telegraf|tacquito}
 if [ ! -d "tests/interop/$client" ] || [[ $client == */* ]]; then
     echo "client.sh: unknown client '$client'" >&2
     exit 2

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the interop suite against the daemon named by GANYMEDE: interop.sh [pytest arguments].
 #
-# Needs gnmic, Telegraf and Python. What cannot be had is named, its cases are left out, and with CI=true that is a
+# Needs gnmic, Telegraf, tacquito, FreeRADIUS and Python. What cannot be had is named, its cases are left out, and with CI=true that is a
 # failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,6 +22,10 @@ if ! scripts/setup.sh interop; then
     exit 0
 fi
 
+if ! scripts/setup.sh radius; then
+    leave_out "no FreeRADIUS: the cases that need it are left out; they are listed as skipped"
+fi
+
 wanted=tests/interop/requirements.txt
 venv=.tools/venv
 if ! cmp -s "$wanted" "$venv/requirements.txt"; then
@@ -35,7 +39,7 @@ if ! cmp -s "$wanted" "$venv/requirements.txt"; then
     cp "$wanted" "$venv/requirements.txt"
 fi
 
-for client in gnmic telegraf; do
+for client in gnmic telegraf tacquito; do
     if ! path=$(scripts/client.sh $client); then
         path=
         leave_out "the cases that need $client are left out; they are listed as skipped"
