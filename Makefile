@@ -9,7 +9,7 @@ CONFIG ?= config/lab.toml
 PYTEST_FLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run lint test unit doc fuzz-check interop gnmic telegraf field-numbers bench soak
+.PHONY: help setup build run lint test unit doc fuzz-check interop gnmic telegraf tacquito field-numbers bench soak
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,7 +43,7 @@ fuzz-check: setup
 	    $(CARGO) check --manifest-path fuzz/Cargo.toml --target-dir target; \
 	fi
 
-interop: setup ## drive the built daemon with gnmic, pygnmi and Telegraf (PROFILE=release for the release build)
+interop: setup ## drive the built daemon with gnmic, pygnmi, Telegraf, FreeRADIUS and tacquito (PROFILE=release for the release build)
 	$(CARGO) build --locked $(if $(filter release,$(PROFILE)),--release)
 	@GANYMEDE=target/$(PROFILE)/ganymede scripts/interop.sh $(PYTEST_FLAGS)
 
@@ -55,6 +55,9 @@ gnmic: ## find a gnmic, or build v0.47.0 into .tools/bin; prints where it is
 
 telegraf: ## find a Telegraf, or build v1.37.2 into .tools/bin; prints where it is
 	@scripts/client.sh telegraf
+
+tacquito: ## find a tacquito, or build it into .tools/bin; prints where it is
+	@scripts/client.sh tacquito
 
 # One after the other, cheapest verdict first, also under `make -j`: they share the target directory and two cores.
 test: ## everything: fmt, clippy, Rust tests, docs, fuzz targets, interop suite

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Prints the path of a client: client.sh gnmic|telegraf|grpc1. It is the one named by GNMIC and so on, else the one in
-# PATH, else .tools/bin/NAME, which is built when its recipe in tests/interop/NAME has changed and Go is new enough.
+# Prints the path of a program of the interop suite: client.sh gnmic|telegraf|tacquito|grpc1. It is the
+# one named by GNMIC and so on, else the one in PATH, else .tools/bin/NAME, which is built when its recipe in
+# tests/interop/NAME has changed and Go is new enough.
 # Exits 1 with the reason on stderr where none is to be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-client=${1:?usage: client.sh gnmic|telegraf|grpc1}
+client=${1:?usage: client.sh gnmic|telegraf|tacquito|grpc1}
 if [ ! -d "tests/interop/$client" ] || [[ $client == */* ]]; then
     echo "client.sh: unknown client '$client'" >&2
     exit 2

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the interop suite against the daemon named by GANYMEDE: interop.sh [pytest arguments].
 #
-# Needs gnmic, Telegraf, a client of gRPC 1.0 and Python. What cannot be had is named, its cases are left out, and with CI=true that is a
-# failure.
+# Needs gnmic, Telegraf, tacquito, FreeRADIUS, a client of gRPC 1.0 and Python. What cannot be had is named, its cases
+# are left out, and with CI=true that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,6 +22,10 @@ if ! scripts/setup.sh interop; then
     exit 0
 fi
 
+if ! scripts/setup.sh radius; then
+    leave_out "no FreeRADIUS: the cases that need it are left out; they are listed as skipped"
+fi
+
 wanted=tests/interop/requirements.txt
 venv=.tools/venv
 if ! cmp -s "$wanted" "$venv/requirements.txt"; then
@@ -35,7 +39,7 @@ if ! cmp -s "$wanted" "$venv/requirements.txt"; then
     cp "$wanted" "$venv/requirements.txt"
 fi
 
-for client in gnmic telegraf grpc1; do
+for client in gnmic telegraf tacquito grpc1; do
     if ! path=$(scripts/client.sh $client); then
         path=
         leave_out "the cases that need $client are left out; they are listed as skipped"

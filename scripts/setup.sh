@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs what the machine lacks: setup.sh build|interop. Says what it does; silent when nothing is missing.
+# Installs what the machine lacks: setup.sh build|interop|radius. Says what it does; silent when nothing is missing.
 #
 # `build` is what `cargo build` needs besides a C compiler and Rust: cmake and the PCRE2 headers, for libyang.
 # `interop` is what the interop suite needs besides: Python 3 with venv, ip and openssl.
+# `radius` is the FreeRADIUS of the interop suite, which starts its own; the service of the package is switched off.
 # Only apt is driven. On a system without apt the packages are named and the installation is left to the operator.
 set -euo pipefail
 
@@ -27,7 +28,7 @@ install() {
 }
 
 packages=()
-case "${1:?usage: setup.sh build|interop}" in
+case "${1:?usage: setup.sh build|interop|radius}" in
 build)
     has cc || { echo "setup: no C compiler (cc); on Debian: apt-get install gcc libc6-dev" >&2; exit 1; }
     has cargo || { echo "setup: no Rust; see https://rustup.rs" >&2; exit 1; }
@@ -39,9 +40,16 @@ interop)
     has ip || packages+=(iproute2)
     has openssl || packages+=(openssl)
     ;;
+radius)
+    [ -x /usr/sbin/freeradius ] || has freeradius || packages+=(freeradius)
+    ;;
 *)
     echo "setup: unknown part '$1'" >&2
     exit 2
     ;;
 esac
 [ ${#packages[@]} -eq 0 ] || install "${packages[@]}"
+if [[ " ${packages[*]} " == *" freeradius "* ]] && [ -d /run/systemd/system ]; then
+    echo "setup: switching the service freeradius off; the suite starts a server of its own"
+    if [ "$(id -u)" -eq 0 ]; then systemctl disable --now freeradius; else sudo systemctl disable --now freeradius; fi
+fi

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::Instant;
 
-use super::remote::{Errand, Fault, Remote};
+use super::remote::{Answer, Errand, Fault, Remote};
 use super::settings::{Method, Server, Servers};
 use super::{radius, tacplus};
 use crate::store::Tree;
@@ -149,7 +149,7 @@ impl Remote {
             }
             let lost = self.records.lost.load(Ordering::Relaxed);
             if lost > 0 && told.elapsed() >= LOSS_INTERVAL {
-                tracing::warn!("{lost} accounting records were lost: no server took them in time");
+                tracing::warn!("{lost} accounting records were lost: no server took them");
                 self.records.lost.fetch_sub(lost, Ordering::Relaxed);
                 told = Instant::now();
             }
@@ -157,7 +157,7 @@ impl Remote {
     }
 
     async fn keep(&self, record: &Record) {
-        if self.run(record.method, &record.servers, Errand::Record(record)).await.is_none() {
+        if self.run(record.method, &record.servers, Errand::Record(record)).await != Some(Answer::Kept) {
             self.records.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -165,7 +165,7 @@ impl Remote {
 
 impl Record {
     /// Takes it to a server.
-    pub(super) async fn send(&self, server: &Server) -> Result<(), Fault> {
+    pub(super) async fn send(&self, server: &Server) -> Result<Answer, Fault> {
         let Self { method, servers, element, served, about, took } = self;
         let about = about.char_indices().take_while(|(at, symbol)| at + symbol.len_utf8() <= ABOUT_BYTES_MAX);
         let about: String = about.map(|(_, symbol)| symbol).collect();
@@ -199,7 +199,7 @@ impl Record {
                     tacplus::Record { user: &served.user, client: served.client, is_start, arguments: &arguments };
                 tacplus::record(server, servers, record).await
             }
-            Method::Local => Ok(()),
+            Method::Local => Ok(Answer::Refused),
         }
     }
 }

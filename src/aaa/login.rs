@@ -185,7 +185,7 @@ impl Authenticator {
                 Some(Checked { grant: Some(Arc::new(grant)), ..Checked::new(Outcome::Accepted, method) })
             }
             Answer::Rejected => Some(Checked::new(Outcome::Rejected, method)),
-            Answer::Kept | Answer::Unreachable => None,
+            Answer::Kept | Answer::Refused | Answer::Unreachable => None,
         }
     }
 

@@ -30,6 +30,9 @@ pub(super) struct Remote {
     pub(super) records: Queue,
     radius: Asking,
     tacplus: Asking,
+    /// Apart from logins: a server that keeps no records can still tell who somebody is.
+    radius_records: Asking,
+    tacplus_records: Asking,
 }
 
 /// What is known of the servers of one kind.
@@ -91,6 +94,8 @@ pub(super) enum Answer {
     Rejected,
     /// The record is kept.
     Kept,
+    /// The record is not kept: the server does not want it.
+    Refused,
     /// No server could be asked.
     Unreachable,
 }
@@ -145,6 +150,8 @@ impl Remote {
             records: Queue::default(),
             radius: asking(Method::Radius),
             tacplus: asking(Method::Tacplus),
+            radius_records: asking(Method::Radius),
+            tacplus_records: asking(Method::Tacplus),
         }
     }
 
@@ -160,20 +167,21 @@ impl Remote {
     /// Asks the servers of a kind about a user; none when there are none.
     pub(super) async fn ask(&self, tree: &Tree, method: Method, question: Question<'_>) -> Option<Answer> {
         let servers = self.servers(tree, method)?;
+        let errand = Errand::Login(question);
         // The semaphore is never closed, so there is always a turn to wait for.
-        let _turn = self.asking(method).turns.acquire().await;
-        Some(self.run(method, &servers, Errand::Login(question)).await.unwrap_or(Answer::Unreachable))
+        let _turn = self.asking(method, &errand).turns.acquire().await;
+        Some(self.run(method, &servers, errand).await.unwrap_or(Answer::Unreachable))
     }
 
     /// The answer of the first server that gives one.
     pub(super) async fn run(&self, method: Method, servers: &Servers, errand: Errand<'_>) -> Option<Answer> {
-        let asking = self.asking(method);
+        let asking = self.asking(method, &errand);
         let candidates = asking.candidates(servers);
         for (place, (server, signs)) in candidates.iter().enumerate() {
             let answer = match (method, errand) {
                 (Method::Radius, Errand::Login(question)) => radius::login(server, servers, question, *signs).await,
                 (_, Errand::Login(question)) => unsigned(tacplus::login(server, servers, question).await),
-                (_, Errand::Record(record)) => unsigned(record.send(server).await.map(|()| Answer::Kept)),
+                (_, Errand::Record(record)) => unsigned(record.send(server).await),
             };
             match answer {
                 Ok((answer, signed)) => {
@@ -186,8 +194,13 @@ impl Remote {
         None
     }
 
-    fn asking(&self, method: Method) -> &Asking {
-        if method == Method::Radius { &self.radius } else { &self.tacplus }
+    fn asking(&self, method: Method, errand: &Errand<'_>) -> &Asking {
+        match (method, errand) {
+            (Method::Radius, Errand::Login(_)) => &self.radius,
+            (Method::Radius, Errand::Record(_)) => &self.radius_records,
+            (_, Errand::Login(_)) => &self.tacplus,
+            (_, Errand::Record(_)) => &self.tacplus_records,
+        }
     }
 
     /// Tells whether TACACS+ servers that are left alone answer again, by opening a connection.
@@ -195,9 +208,10 @@ impl Remote {
         let Some(servers) = self.nodes.tacplus(tree, &self.vault) else { return };
         for configured in &servers.servers {
             let Configured::Server(server) = configured else { continue };
-            let is_down = self.tacplus.lock().health.get(server).is_some_and(|health| health.down.is_some());
-            if is_down && tacplus::is_there(server, servers.timeout).await {
-                self.tacplus.answered(server, false);
+            let down: Vec<_> =
+                [&self.tacplus, &self.tacplus_records].into_iter().filter(|it| it.is_down(server)).collect();
+            if !down.is_empty() && tacplus::is_there(server, servers.timeout).await {
+                down.iter().for_each(|asking| asking.answered(server, false));
             }
         }
     }
@@ -206,6 +220,10 @@ impl Remote {
 impl Asking {
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_down(&self, server: &Server) -> bool {
+        self.lock().health.get(server).is_some_and(|health| health.down.is_some())
     }
 
     /// The servers to ask, in their order, and whether each signs its answers.

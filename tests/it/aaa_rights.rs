@@ -192,6 +192,29 @@ async fn rpcs_are_recorded() {
     eventually(42, async || records(&tacplus).len()).await;
 }
 
+/// Servers that keep no records, or are gone for them, are asked about users as before.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_nobody_keeps_stop_no_login() {
+    let (tacplus, logins) = (Fake::tacplus(script()).await, Fake::radius(Script::with(&[("bob", "bob")])).await);
+    tacplus.change(|script| script.refuses_records = true);
+    // Nobody listens where RADIUS records go.
+    let tables = [
+        tacplus.as_tacplus("accounting.record-type = \"stop-only\""),
+        logins.as_radius("use-default-template = true\naccounting = true\naccounting-port = 9"),
+        template("tacplus-default", "names"),
+        template("radius-default", "names"),
+        order(&["radius", "tacplus", "local"], false),
+    ];
+    let harness = start(&tables.concat()).await;
+    for number in 1..4 {
+        assert_eq!(may(&harness.client("bob").await).await, SOME);
+        assert_eq!(may(&harness.client("ann").await).await, SOME);
+        assert_eq!((logins.logins(), tacplus.logins()), (2 * number, number));
+        let records = async || tacplus.asked().iter().filter(|line| line.starts_with("record")).count() >= number;
+        eventually(true, records).await;
+    }
+}
+
 /// AUTH-014: the knobs stand where the MD-CLI has them, with their defaults, and can be set.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_knobs_have_their_names() {

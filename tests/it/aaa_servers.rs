@@ -31,6 +31,8 @@ pub(crate) struct Script {
     pub(crate) signs: bool,
     /// Whether a TACACS+ server reports an error of its own.
     pub(crate) fails: bool,
+    /// Whether a TACACS+ server wants no records.
+    pub(crate) refuses_records: bool,
 }
 
 impl Script {
@@ -43,6 +45,7 @@ impl Script {
             holds: false,
             signs: true,
             fails: false,
+            refuses_records: false,
         }
     }
 }
@@ -330,7 +333,7 @@ impl Reply {
                 body.extend(script.arguments.concat().as_bytes());
                 body
             }
-            Self::Recorded => vec![0, 0, 0, 0, 1],
+            Self::Recorded => vec![0, 0, 0, 0, if script.refuses_records { 2 } else { 1 }],
         }
     }
 }

@@ -81,7 +81,7 @@ pub(super) struct Record<'a> {
 }
 
 /// Has one server keep a record.
-pub(super) async fn record(server: &Server, servers: &Servers, record: Record<'_>) -> Result<(), Fault> {
+pub(super) async fn record(server: &Server, servers: &Servers, record: Record<'_>) -> Result<Answer, Fault> {
     let (socket, own) = open(SocketAddr::new(server.address.ip(), servers.accounting_port)).await?;
     let [identifier] = random::<1>()?;
     let secret = &server.secret.0;
@@ -98,7 +98,7 @@ pub(super) async fn record(server: &Server, servers: &Servers, record: Record<'_
     let mut buffer = vec![0; packet::PACKET_BYTES_MAX];
     let reply = exchange(&socket, &request, secret, (servers.attempts, servers.timeout), false, &mut buffer).await?;
     match reply.code {
-        packet::ACCOUNTING_RESPONSE => Ok(()),
+        packet::ACCOUNTING_RESPONSE => Ok(Answer::Kept),
         _ => Err(Fault::Reply("its answer is none to a record".to_owned())),
     }
 }

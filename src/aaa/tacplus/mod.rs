@@ -53,8 +53,8 @@ pub(super) struct Record<'a> {
     pub(super) arguments: &'a [String],
 }
 
-/// Has one server keep a record.
-pub(super) async fn record(server: &Server, servers: &Servers, record: Record<'_>) -> Result<(), Fault> {
+/// Has one server keep a record. It may not want to: some know only their own users.
+pub(super) async fn record(server: &Server, servers: &Servers, record: Record<'_>) -> Result<Answer, Fault> {
     let address = record.client.to_string();
     let subject = Subject { user: record.user, port: PORT, address: &address };
     let body = packet::accounting(subject, record.is_start, record.arguments);
@@ -63,7 +63,7 @@ pub(super) async fn record(server: &Server, servers: &Servers, record: Record<'_
         let reply = exchange.ask(body).await?;
         Ok(packet::accounting_reply(&reply)?)
     };
-    if within(servers.timeout, keeping).await? { Ok(()) } else { Err(Fault::Server(String::new())) }
+    Ok(if within(servers.timeout, keeping).await? { Answer::Kept } else { Answer::Refused })
 }
 
 /// Whether a server accepts connections.
