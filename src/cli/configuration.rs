@@ -94,7 +94,7 @@ impl ConfigAction {
     ///
     /// # Errors
     ///
-    /// [`ReadError`] when there is a file and it cannot be read.
+    /// An error when there is a file and it cannot be read.
     pub fn question(&self) -> Result<Question, ReadError> {
         Ok(Question::Configuration(match self {
             Self::History => Task::Commits,

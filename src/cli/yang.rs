@@ -40,7 +40,7 @@ pub enum YangAction {
     Check {
         /// Directories with YANG modules
         dirs: Vec<PathBuf>,
-        /// The TOML file whose table [yang] counts besides
+        /// The TOML file whose table `yang` counts besides
         #[arg(long)]
         config: Option<PathBuf>,
     },
