@@ -1,5 +1,6 @@
 """The Linux machine as the element: counters, links and facts, beside what the kernel says."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -161,12 +162,27 @@ def test_facts_of_the_machine(client):
     assert client.read("/interfaces/interface[name=lo]/state/ifindex") == int(
         Path("/sys/class/net/lo/ifindex").read_text()
     )
-    hardware = {name: Path(f"/sys/class/net/{name}/address").read_text().strip() for name in interfaces()}
-    shown = client.find("/interfaces/interface[name=*]/ethernet/state/mac-address")
-    for where, address in shown.items():
-        name = where.split("[name=")[1].split("]")[0]
-        if name in hardware:
-            assert address.lower() == hardware[name]
+
+    def same_addresses():
+        # Interfaces of other workers come and go, and the next of a name has another address.
+        before = hardware()
+        shown = client.find("/interfaces/interface[name=*]/ethernet/state/mac-address")
+        after = hardware()
+        found = {where.split("[name=")[1].split("]")[0]: address.lower() for where, address in shown.items()}
+        steady = {name for name in before.keys() & found if after.get(name) == before[name]}
+        assert {name: found[name] for name in steady} == {name: before[name] for name in steady}
+        return len(steady) > 0
+
+    eventually(same_addresses)
+
+
+def hardware():
+    """Address of each interface; one that vanishes under the look is left out."""
+    found = {}
+    for name in interfaces():
+        with contextlib.suppress(OSError):
+            found[name] = Path(f"/sys/class/net/{name}/address").read_text().strip()
+    return found
 
 
 def interfaces():
