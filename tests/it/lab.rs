@@ -31,8 +31,9 @@ console.member = ["administrative"]
 nokia-combined-modules = true
 "#;
 
-/// What serves in plaintext.
-pub(crate) const PLAIN: &str = "[configure.system.grpc]\nadmin-state = \"enable\"\nallow-unsecure-connection = true\n";
+/// What serves in plaintext, on the port of the lab: the default one is anybody's.
+pub(crate) const PLAIN: &str = "[configure.system.grpc]\nadmin-state = \"enable\"\nallow-unsecure-connection = true\n\
+                                listening-port = PORT\n";
 
 /// A running agent with a data directory of its own. Ends with the value.
 pub(crate) struct Lab {
@@ -46,7 +47,7 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// An agent with these tables, on `127.0.0.1` and a free port unless a table says where.
+    /// An agent with these tables, on `127.0.0.1` unless a table says where; `PORT` in them is a free port.
     pub(crate) async fn start(tables: &str) -> Self {
         Self::try_start("", tables).await.unwrap()
     }
