@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, ordmap};
 
 use crate::path::{DataPath, ListKey, Step};
 use crate::schema::{Kind, NodeId, Schema};
@@ -85,6 +85,29 @@ impl Child {
             Self::Leaf(node, _) | Self::Container(node, _) | Self::List(node, _) => *node,
         }
     }
+
+    /// The container that this is. Anything else, which the one kind that the schema gives a node rules out, makes room
+    /// for one.
+    fn as_container(&mut self) -> &mut Branch {
+        match self {
+            Self::Container(_, branch) => Arc::make_mut(branch),
+            other => {
+                *other = Self::Container(other.node(), Arc::default());
+                other.as_container()
+            }
+        }
+    }
+
+    /// The list that this is, in the same way.
+    fn as_list(&mut self, user_ordered: bool) -> &mut List {
+        match self {
+            Self::List(_, list) => list,
+            other => {
+                *other = Self::List(other.node(), List::new(user_ordered));
+                other.as_list(user_ordered)
+            }
+        }
+    }
 }
 
 /// The content of a container, of a list entry, or of the root.
@@ -134,29 +157,30 @@ impl Branch {
     }
 
     /// Puts a leaf in, replacing what was there; returns the leaf it replaced.
+    #[expect(clippy::indexing_slicing, reason = "a position that a search in these very children found")]
     pub fn put_leaf(&mut self, node: NodeId, leaf: Leaf) -> Option<Leaf> {
-        match self.put(node, || Child::Leaf(node, leaf.clone())) {
-            (Child::Leaf(_, old), false) => Some(std::mem::replace(old, leaf)),
-            _ => None,
+        let new = Child::Leaf(node, leaf);
+        let old = match self.position(node) {
+            Ok(position) => std::mem::replace(&mut self.children[position], new),
+            Err(position) => {
+                self.children.insert(position, new);
+                return None;
+            }
+        };
+        match old {
+            Child::Leaf(_, old) => Some(old),
+            Child::Container(..) | Child::List(..) => None,
         }
     }
 
     /// The container at a node, created empty when absent.
     pub fn container_mut(&mut self, node: NodeId) -> &mut Self {
-        let (child, _) = self.put(node, || Child::Container(node, Arc::default()));
-        match child {
-            Child::Container(_, branch) => Arc::make_mut(branch),
-            _ => unreachable!("the schema gives every node one kind"),
-        }
+        self.child_or(node, || Child::Container(node, Arc::default())).as_container()
     }
 
     /// The list at a node, created empty when absent; the caller puts an entry in.
     pub fn list_mut(&mut self, node: NodeId, user_ordered: bool) -> &mut List {
-        let (child, _) = self.put(node, || Child::List(node, List::new(user_ordered)));
-        match child {
-            Child::List(_, list) => list,
-            _ => unreachable!("the schema gives every node one kind"),
-        }
+        self.child_or(node, || Child::List(node, List::new(user_ordered))).as_list(user_ordered)
     }
 
     /// A mutable view of what stands at a node.
@@ -175,17 +199,14 @@ impl Branch {
         self.children.retain(keep);
     }
 
-    /// The child at `node`, made by `make` when absent, and whether it was absent.
-    fn put(&mut self, node: NodeId, make: impl FnOnce() -> Child) -> (&mut Child, bool) {
-        let found = self.position(node);
-        let position = match found {
-            Ok(position) => position,
-            Err(position) => {
-                self.children.insert(position, make());
-                position
-            }
-        };
-        (&mut self.children[position], found.is_err())
+    /// The child at `node`, made by `make` when absent.
+    #[expect(clippy::indexing_slicing, reason = "a position that a search in these very children found")]
+    fn child_or(&mut self, node: NodeId, make: impl FnOnce() -> Child) -> &mut Child {
+        let position = self.position(node).unwrap_or_else(|position| {
+            self.children.insert(position, make());
+            position
+        });
+        &mut self.children[position]
     }
 
     fn position(&self, node: NodeId) -> Result<usize, usize> {
@@ -270,7 +291,7 @@ impl List {
     }
 
     /// Entries that differ from those of an older version of this list.
-    pub fn diff<'a>(&'a self, old: &'a Self) -> impl Iterator<Item = imbl::ordmap::DiffItem<'a, 'a, ListKey, Entry>> {
+    pub fn diff<'a>(&'a self, old: &'a Self) -> impl Iterator<Item = ordmap::DiffItem<'a, 'a, ListKey, Entry>> {
         old.entries.diff(&self.entries)
     }
 
@@ -295,20 +316,20 @@ impl List {
 
     /// The entry with this key, created with its key leaves when absent.
     pub fn entry_mut(&mut self, key: &ListKey, keys: &[NodeId], time: Timestamp) -> &mut Branch {
-        if !self.entries.contains_key(key) {
-            let mut entry = Branch::default();
-            for (&node, value) in keys.iter().zip(key.iter()) {
-                entry.put_leaf(node, Leaf::new(value.clone(), time));
+        let entry = match self.entries.entry(key.clone()) {
+            ordmap::Entry::Occupied(present) => present.into_mut(),
+            ordmap::Entry::Vacant(absent) => {
+                let mut entry = Branch::default();
+                for (&node, value) in keys.iter().zip(key.iter()) {
+                    entry.put_leaf(node, Leaf::new(value.clone(), time));
+                }
+                if let Some(order) = &mut self.order {
+                    Arc::make_mut(order).push(key.clone());
+                }
+                absent.insert(Entry(Arc::new(entry)))
             }
-            self.entries.insert(key.clone(), Entry(Arc::new(entry)));
-            if let Some(order) = &mut self.order {
-                Arc::make_mut(order).push(key.clone());
-            }
-        }
-        match self.entries.get_mut(key) {
-            Some(entry) => entry.branch_mut(),
-            None => unreachable!("inserted above"),
-        }
+        };
+        entry.branch_mut()
     }
 
     /// An existing entry, to be changed.
@@ -405,6 +426,7 @@ impl Tree {
     /// Takes out what stands at a place (leaf, container, list entry, or a list as a whole) and prunes the
     /// non-presence containers and lists that this leaves empty. Returns the place of the highest node that went, or
     /// none when nothing was there.
+    #[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
     pub fn remove(&mut self, schema: &Schema, path: &DataPath) -> Option<DataPath> {
         if !self.exists(path) {
             return None;
