@@ -225,6 +225,11 @@ impl Journal {
         self.done(done)
     }
 
+    /// Whether a [`probe`](Self::probe) has a chance: the file system does not say itself that it is full or protected.
+    pub(in crate::store) fn may_take(&self) -> bool {
+        disk::may_take(&self.file)
+    }
+
     /// Says whether the disk takes something again, by writing and removing it. For the time after a failure.
     ///
     /// # Errors
