@@ -79,7 +79,8 @@ pub struct Journal {
     unconfirmed: Option<Unconfirmed>,
     /// The commits on disk, oldest first.
     commits: Vec<Arc<CommitSummary>>,
-    /// How many of them stay when the next one comes; at least one does, for its number.
+    /// How many of them stay when the next one comes; at least one does, for its number. All of them until the
+    /// configuration has been read that says how many.
     history_max: u64,
     storage: Storage,
 }
@@ -193,7 +194,7 @@ impl Journal {
             last_commit_id,
             unconfirmed,
             commits,
-            history_max: HISTORY_DEFAULT,
+            history_max: u64::MAX,
             storage,
         };
         Ok((journal, saved))
