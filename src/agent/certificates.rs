@@ -44,12 +44,17 @@ pub(super) struct Certificates {
     clock: Clock,
     settings: watch::Sender<Settings>,
     findings: watch::Sender<Arc<Findings>>,
+    /// The files before anybody has read them.
+    first: Stamps,
 }
 
 impl Certificates {
+    /// To be made before the endpoint reads the files.
     pub(super) fn new(config: &Config, store: &Arc<Store>, clock: &Clock) -> Self {
-        let (settings, findings) = (watch::Sender::new(Settings::of(config)), watch::Sender::default());
-        Self { store: store.clone(), clock: clock.clone(), settings, findings }
+        let settings = Settings::of(config);
+        let first = Watched::new(inventory(store), &settings).seen;
+        let (settings, findings) = (watch::Sender::new(settings), watch::Sender::default());
+        Self { store: store.clone(), clock: clock.clone(), settings, findings, first }
     }
 
     /// What was found last.
@@ -67,45 +72,44 @@ impl Certificates {
         let (mut commits, mut settings) = (self.store.watch_configuration(), self.settings.subscribe());
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut watched = self.watched(None);
+        let mut configurations = commits.borrow_and_update().configurations;
+        let mut watched = Watched::new(inventory(&self.store), &settings.borrow_and_update());
+        watched.examined = watched.seen.as_of(&self.first);
+        watched.tell_idle(&[]);
         self.examine(&mut watched).await;
         loop {
             tokio::select! {
                 _ = commits.changed() => {
-                    if commits.borrow_and_update().configurations != watched.configurations {
-                        let before = watched.inventory.clone();
-                        watched = self.watched(Some(watched));
-                        if watched.inventory != before {
-                            self.examine(&mut watched).await;
-                        }
+                    let newest = commits.borrow_and_update().configurations;
+                    if std::mem::replace(&mut configurations, newest) == newest {
+                        continue;
+                    }
+                    let inventory = inventory(&self.store);
+                    if inventory != watched.inventory {
+                        self.follow(&mut watched, inventory).await;
                     }
                 }
                 _ = settings.changed() => {
                     settings.borrow_and_update();
-                    watched = self.watched(Some(watched));
-                    self.examine(&mut watched).await;
+                    let inventory = watched.inventory.clone();
+                    self.follow(&mut watched, inventory).await;
                 }
                 _ = ticks.tick() => self.look(&mut watched, endpoint).await,
             }
         }
     }
 
-    /// The profiles of the newest commit.
-    fn watched(&self, before: Option<Watched>) -> Watched {
-        let (commit, Settings { files, others }) = (self.store.newest(), self.settings.borrow().clone());
-        let inventory = Arc::new(Inventory::read(self.store.schema(), &commit.tree));
-        let mut paths = inventory.paths(&files);
-        paths.extend(others);
-        let old = before.as_ref().map(|watched| &*watched.inventory.idle).unwrap_or_default();
-        inventory.idle.iter().filter(|line| !old.contains(line)).for_each(|line| tracing::warn!("{line}"));
-        let stamps = Stamps::of(&paths);
-        let reminders = before.map(|watched| watched.reminders).unwrap_or_default();
-        let configurations = commit.configurations;
-        Watched { configurations, inventory, files, paths, examined: stamps.clone(), seen: stamps, reminders }
+    /// Watches these profiles from now on. A file that has changed before still waits for its look.
+    async fn follow(&self, watched: &mut Watched, inventory: Arc<Inventory>) {
+        let new = Watched::new(inventory, &self.settings.borrow());
+        new.tell_idle(&watched.inventory.idle);
+        let (examined, reminders) = (new.seen.as_of(&watched.examined), std::mem::take(&mut watched.reminders));
+        *watched = Watched { examined, reminders, ..new };
+        self.examine(watched).await;
     }
 
     async fn look(&self, watched: &mut Watched, endpoint: &Endpoint) {
-        let stamps = Stamps::of(&watched.paths);
+        let stamps = watched.seen.again();
         let (settled, changed) = (stamps == watched.seen, stamps != watched.examined);
         watched.seen = stamps;
         let until = self.findings.borrow().until;
@@ -141,19 +145,32 @@ impl Certificates {
     }
 }
 
+/// The profiles of the newest commit.
+fn inventory(store: &Store) -> Arc<Inventory> {
+    Arc::new(Inventory::read(store.schema(), &store.newest().tree))
+}
+
 /// What is looked at.
 #[derive(Debug)]
 struct Watched {
-    /// The configuration that it was read from.
-    configurations: u64,
     inventory: Arc<Inventory>,
     files: Files,
-    paths: Vec<PathBuf>,
     /// The files as they were when they were read.
     examined: Stamps,
     /// And at the last look.
     seen: Stamps,
     reminders: Reminders,
+}
+
+impl Watched {
+    fn new(inventory: Arc<Inventory>, Settings { files, others }: &Settings) -> Self {
+        let seen = Stamps::of(inventory.paths(files).chain(others.iter().cloned()));
+        Self { inventory, files: files.clone(), examined: seen.clone(), seen, reminders: Reminders::default() }
+    }
+
+    fn tell_idle(&self, told: &[String]) {
+        self.inventory.idle.iter().filter(|line| !told.contains(line)).for_each(|line| tracing::warn!("{line}"));
+    }
 }
 
 /// One line for each thing that has changed.

@@ -3,7 +3,8 @@
 //! Invariant: a name of the model leads to a file of this directory and to no other, whatever is in the name.
 
 use std::ffi::OsStr;
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::{self, PemObject};
@@ -98,7 +99,12 @@ impl Files {
             return Err(Unusable::new(&file.leaf, format!("{:?} is not the name of a file", file.name)));
         }
         let mut bytes = Vec::new();
-        let read = std::fs::File::open(&path).and_then(|open| open.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+        // Opening a pipe would wait for somebody to write into it.
+        let open = std::fs::metadata(&path).and_then(|found| match found.is_file() {
+            true => File::open(&path),
+            false => Err(io::Error::other("is no regular file")),
+        });
+        let read = open.and_then(|open| open.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
         match read {
             Err(error) => Err(bad(file, &path, &error.to_string())),
             Ok(read) if read as u64 > FILE_BYTES_MAX => {
@@ -120,4 +126,30 @@ fn unreadable(file: &FileRef, path: &Path, error: &pem::Error) -> Unusable {
 
 fn bad(file: &FileRef, path: &Path, reason: &str) -> Unusable {
     Unusable::new(&file.leaf, format!("{}: {reason}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    /// Neither what is no file nor what is elsewhere.
+    #[test]
+    fn reads_files_of_its_directory_only() {
+        let data = tempfile::tempdir().unwrap();
+        mknodat(CWD, data.path().join("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        std::fs::write(data.path().join("outside"), "x").unwrap();
+        std::fs::create_dir(data.path().join("tls")).unwrap();
+        let refusal = |directory: &Path, name: &str| {
+            let file = FileRef { leaf: "/leaf".to_owned(), name: name.to_owned() };
+            Files::new(directory).certificates(&file).unwrap_err().reason
+        };
+        assert!(refusal(data.path(), "pipe").ends_with("pipe: is no regular file"));
+        assert!(refusal(data.path(), "tls").ends_with("tls: is no regular file"));
+        assert!(refusal(data.path(), "gone").contains("gone: No such file"));
+        for name in ["../outside", "/etc/hostname", "..", "."] {
+            assert_eq!(refusal(&data.path().join("tls"), name), format!("{name:?} is not the name of a file"));
+        }
+    }
 }

@@ -131,12 +131,12 @@ impl Inventory {
     }
 
     /// The files that are named anywhere.
-    pub fn paths(&self, files: &Files) -> Vec<PathBuf> {
+    pub fn paths(&self, files: &Files) -> impl Iterator<Item = PathBuf> {
         let entries = self.certificates.values().flat_map(|profile| profile.entries.values()).flatten();
         let of_entries = entries.flat_map(|entry| [&entry.certificate, &entry.key]);
         let of_authorities =
             self.authorities.values().flat_map(|authority| authority.certificate.iter().chain(&authority.list));
-        of_entries.chain(of_authorities).map(|file: &FileRef| files.path(file)).collect()
+        of_entries.chain(of_authorities).map(|file: &FileRef| files.path(file))
     }
 
     /// Reads the files and judges everything.

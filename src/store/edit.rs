@@ -77,6 +77,7 @@ fn delete(tree: &mut Tree, schema: &Schema, pattern: &Pattern, time: Timestamp) 
 }
 
 /// Removes the configuration at a place and leaves the state there (an OpenConfig list holds both).
+#[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
 pub(super) fn remove_place(tree: &mut Tree, schema: &Schema, place: &DataPath, time: Timestamp) {
     let editor = Editor { schema, time, replace: true };
     let Some((last, above)) = place.steps().split_last() else {
@@ -108,6 +109,7 @@ pub(super) fn remove_if_hollow(tree: &mut Tree, schema: &Schema, place: &DataPat
     if hollow { tree.remove(schema, place) } else { None }
 }
 
+#[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
 fn put(
     tree: &mut Tree,
     schema: &Schema,

@@ -127,6 +127,7 @@ impl ConfigWriter {
     }
 
     /// Tells those who watch what the journal says of itself. To be called by the writer whose turn it is.
+    #[expect(clippy::indexing_slicing, reason = "at most as long as this very list")]
     pub(super) fn tell_journal(&self, turn: &Turn, now: Timestamp) {
         let commits = turn.journal.commits();
         let wanted = history_max(self.store.schema(), &self.store.newest().tree);

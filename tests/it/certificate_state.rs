@@ -139,3 +139,20 @@ async fn lists_come_and_go_by_themselves() {
     door.lab.reload(&tables("crl", "good")).unwrap();
     client.capabilities(CapabilityRequest::default()).await.unwrap();
 }
+
+/// A new list is taken into use although the configuration changes before anybody has looked at the file, whether the
+/// change is about certificates or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_hides_no_new_file() {
+    let door = Door::open("crl", "good", |clients| Some(clients.crl(&[2]))).await;
+    let client = door.client(&door.good, "admin").await;
+    let list = door.directory.join("clients.crl");
+    let warning = "/configure/system/security/pki/crl-expiration-warning/hours";
+    for (path, value) in [("/configure/system/location", r#""here""#), (warning, "1")] {
+        std::fs::write(&list, door.clients.crl(&[1])).unwrap();
+        client.apply(update(path, value)).await;
+        eventually(false, async || door.lets_in(Some(&door.good)).await).await;
+        std::fs::write(&list, door.clients.crl(&[2])).unwrap();
+        eventually(true, async || door.lets_in(Some(&door.good)).await).await;
+    }
+}
