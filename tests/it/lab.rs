@@ -125,9 +125,11 @@ fn file(directory: &Path) -> PathBuf {
 
 fn write_file(directory: &Path, keys: &str, port: u16, tables: &str) {
     let data = directory.to_str().unwrap();
-    let listen = match tables.contains("[listen]") {
-        true => String::new(),
-        false => "[listen]\naddress = \"127.0.0.1\"\n".to_owned(),
+    // The port of the model is somebody else's where no table asks for another one.
+    let listen = match (tables.contains("[listen]"), tables.contains("listening-port")) {
+        (true, _) => "",
+        (false, true) => "[listen]\naddress = \"127.0.0.1\"\n",
+        (false, false) => "[listen]\naddress = \"127.0.0.1\"\nport = 0\n",
     };
     let tables = tables.replace("PORT", &port.to_string());
     let text = format!("data-dir = {data:?}\n{keys}\n{listen}\n{BASE}\n{tables}");
