@@ -21,8 +21,6 @@ pub struct Trust {
     pub anchors: Vec<Authority>,
     /// Whether a certificate is accepted of which nobody knows whether it has been revoked.
     pub unknown_is_good: bool,
-    /// Whether revocation lists are looked at for the certificate of the peer itself.
-    pub asks_lists: bool,
     /// Certificates in the longest chain, anchor and peer included.
     pub chain_max: usize,
     /// The names that are accepted; none means any.
@@ -58,14 +56,10 @@ impl Trust {
         if found.is_empty() {
             return Err(Unusable::new(anchors.path(), "has no trust-anchor"));
         }
-        let status = profile.at("status-verify");
-        let methods = status.at("ee-revocation");
         Ok(Self {
             path: profile.path().to_owned(),
             anchors: found.iter().map(|(name, _)| authority(&pki, name)).collect::<Result<_, _>>()?,
-            unknown_is_good: status.text("default-result") == Some("good"),
-            // Nobody is asked over OCSP, so where lists are not looked at the status stays unknown.
-            asks_lists: methods.text("primary") != Some("ocsp") || methods.text("secondary") == Some("crl"),
+            unknown_is_good: profile.at("status-verify").text("default-result") == Some("good"),
             chain_max: pki.number("maximum-cert-chain-depth").and_then(|max| max.try_into().ok()).unwrap_or(7),
             names: names.map(|names| NameRule::read(&pki, names)).transpose()?,
         })
