@@ -1,14 +1,16 @@
 //! Secrets that are needed in clear, such as those shared with RADIUS servers.
 //!
-//! Invariant: a commit never holds one in clear, whichever way it came in: [`Vault::seal_tree`] runs over every candidate
+//! Invariant: a commit never holds one in clear, whichever way it came in: [`SecretNodes::seal`] runs over every candidate
 //! before it is judged. So none is read by a client, kept on disk or shown in a difference. What stands in the tree is
 //! encrypted with a key that lies beside the saved configuration; the same secret always looks the same, so writing it
-//! again changes nothing (SET-039). An encrypted one may be written back to the element it was read from.
+//! again changes nothing (SET-039). An encrypted one may be written back to the element it was read from, and to no
+//! other: a commit that brings one of another element's is refused.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac, rand};
@@ -26,14 +28,14 @@ const SEALED: &str = "$gs1$";
 /// The file of the key in the data directory.
 const FILE: &str = "secrets.key";
 const KEY_BYTES: usize = 32;
+/// Why a secret of another element is refused.
+const FOREIGN: &str = "this secret was encrypted by another element and opens on no other: write it in clear";
 
-/// The lists of the models that have secrets.
+/// The lists of the models that have secrets, and the leaf of an entry that is one.
 const LISTS: [(&str, &str); 2] = [
     ("/configure/system/security/aaa/remote-servers/radius/server", "secret"),
     ("/configure/system/security/aaa/remote-servers/tacplus/server", "secret"),
 ];
-/// The one list whose secret stands one container further down.
-const LDAP: &str = "/configure/system/security/aaa/remote-servers/ldap/server";
 
 /// Whether a text is an encrypted secret.
 fn is_sealed(text: &str) -> bool {
@@ -127,27 +129,21 @@ pub(super) struct SecretNodes {
 struct SecretList {
     above: DataPath,
     list: NodeId,
-    /// From the entry to the leaf.
-    within: Option<NodeId>,
     leaf: NodeId,
 }
 
 impl SecretNodes {
     pub(super) fn new(schema: &Schema) -> Self {
-        let find = |path: &str, within: Option<&str>, leaf: &str| {
+        let find = |(path, leaf): &(&str, &str)| {
             let list = node(schema, path)?;
-            let within = match within {
-                Some(name) => Some(schema.child(Some(list), None, name)?),
-                None => None,
-            };
-            let leaf = schema.child(within.or(Some(list)), None, leaf)?;
-            Some(SecretList { above: containers_above(schema, list), list, within, leaf })
+            let leaf = schema.child(Some(list), None, leaf)?;
+            Some(SecretList { above: containers_above(schema, list), list, leaf })
         };
-        let plain = LISTS.iter().filter_map(|(path, leaf)| find(path, None, leaf));
-        Self { lists: plain.chain(find(LDAP, Some("bind-authentication"), "password")).collect() }
+        Self { lists: LISTS.iter().filter_map(find).collect() }
     }
 
-    /// Encrypts the secrets that a change brings. One that is too long for that is refused.
+    /// Encrypts the secrets that a change brings. One that is too long for that is refused, and so is one that only
+    /// another element can read: it would look set and open nothing.
     pub(super) fn seal(
         &self,
         schema: &Schema,
@@ -157,22 +153,26 @@ impl SecretNodes {
         time: Timestamp,
     ) -> Result<(), Violation> {
         for list in &self.lists {
-            let (old, new) = (base.branch(list.above.steps()), candidate.branch(list.above.steps()));
-            let Some(new) = new.filter(|new| old.is_none_or(|old| !std::sync::Arc::ptr_eq(old, new))) else { continue };
-            for (key, secret) in list.in_clear(new) {
+            for (key, secret) in list.brought(base, candidate) {
+                let refused = |reason| Violation { path: list.path(schema, &key), reason };
+                if is_sealed(&secret) {
+                    vault.open(&secret).ok_or_else(|| refused(FOREIGN.to_owned()))?;
+                    continue;
+                }
                 let sealed = vault.seal(&secret).and_then(|sealed| {
                     let ty = schema.node(list.leaf).ty()?;
                     ty.accept(Input::Text(&sealed), Rule::Lenient, "").ok()
                 });
-                let Some(sealed) = sealed else { return Err(list.too_long(schema, &key, secret.len())) };
+                let sealed = sealed.ok_or_else(|| {
+                    let length = secret.len();
+                    refused(format!(
+                        "a secret of {length} bytes is too long: secrets are kept encrypted, which takes more room"
+                    ))
+                })?;
                 let branch = candidate.branch_mut(schema, list.above.steps(), time);
                 let Some(Child::List(_, entries)) = branch.child_mut(list.list) else { continue };
                 let Some(entry) = entries.get_mut(&key) else { continue };
-                let holder = match list.within {
-                    Some(within) => entry.container_mut(within),
-                    None => entry,
-                };
-                holder.put_leaf(list.leaf, Leaf::new(sealed, time));
+                entry.put_leaf(list.leaf, Leaf::new(sealed, time));
             }
         }
         Ok(())
@@ -180,26 +180,19 @@ impl SecretNodes {
 }
 
 impl SecretList {
-    fn too_long(&self, schema: &Schema, key: &ListKey, length: usize) -> Violation {
-        let entry = self.above.child(self.list, Some(key.clone()));
-        let holder = self.within.map_or(entry.clone(), |within| entry.child(within, None));
-        let path = holder.child(self.leaf, None).display(schema).to_string();
-        let reason =
-            format!("a secret of {length} bytes is too long: secrets are kept encrypted, which takes more room");
-        Violation { path, reason }
+    /// The secrets that a candidate has and its base has not, by the keys of their entries.
+    fn brought(&self, base: &Tree, candidate: &Tree) -> Vec<(ListKey, String)> {
+        let (old, new) = (base.branch(self.above.steps()), candidate.branch(self.above.steps()));
+        let Some(new) = new.filter(|new| old.is_none_or(|old| !Arc::ptr_eq(old, new))) else { return Vec::new() };
+        let secret = |branch: &Branch| branch.leaf(self.leaf)?.value.as_text().map(str::to_owned);
+        let before = |key: &ListKey| secret(old?.list(self.list)?.get(key)?.branch());
+        let entries = new.list(self.list).into_iter().flat_map(|list| list.iter());
+        let found = entries.filter_map(|(key, entry)| Some((key.clone(), secret(entry.branch())?)));
+        found.filter(|(key, secret)| before(key).as_ref() != Some(secret)).collect()
     }
 
-    fn in_clear(&self, above: &Branch) -> Vec<(ListKey, String)> {
-        let entries = above.list(self.list).into_iter().flat_map(|list| list.iter());
-        let found = entries.filter_map(|(key, entry)| {
-            let holder = match self.within {
-                Some(within) => entry.branch().container(within)?,
-                None => entry.branch(),
-            };
-            let secret = holder.leaf(self.leaf)?.value.as_text()?;
-            (!is_sealed(secret)).then(|| (key.clone(), secret.to_owned()))
-        });
-        found.collect()
+    fn path(&self, schema: &Schema, key: &ListKey) -> String {
+        self.above.child(self.list, Some(key.clone())).child(self.leaf, None).display(schema).to_string()
     }
 }
 

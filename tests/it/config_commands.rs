@@ -218,3 +218,31 @@ async fn a_reload_tells_what_changed() {
         client.check_get(get([LOCATION]), &[&format!("{LOCATION} = \"two\"")]).await;
     }
 }
+
+/// Secrets of AAA servers are encrypted for their element: another one says so, naming the leaf, instead of taking what it
+/// cannot use.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_of_another_node_is_refused() {
+    const SECRET: &str = "/configure/system/security/aaa/remote-servers/tacplus/server[index=1]";
+    let first = Harness::start().await;
+    let client = first.client("admin").await;
+    client.apply(update(SECRET, r#"{"address":"192.0.2.1","secret":"between-us"}"#)).await;
+    let exported = config(&first, &["export"]).await;
+    assert!(exported.contains("$gs1$") && !exported.contains("between-us"), "{exported}");
+    // Its own export changes nothing there.
+    let (code, out, error) = try_config(&first, &["import", "-", "--format", "toml"], &exported).await;
+    assert_eq!((code, &*out, &*error), (0, "no difference\n", ""));
+    let fresh = Harness::start().await;
+    let (code, out, error) = try_config(&fresh, &["import", "-", "--format", "toml"], &exported).await;
+    let reason = format!("{SECRET}/secret - this secret was encrypted by another element and opens on no other");
+    assert!(code == 64 && out.is_empty() && error.contains(&reason), "{code} {error}");
+    let clear: String = exported
+        .lines()
+        .map(|line| if line.contains("$gs1$") { "secret = \"between-us\"\n".to_owned() } else { format!("{line}\n") })
+        .collect();
+    let (code, out, error) = try_config(&fresh, &["import", "-", "--format", "toml"], &clear).await;
+    assert_eq!((code, &*error), (0, ""));
+    assert!(out.contains("tacplus/server[index=1]/address: 192.0.2.1"), "{out}");
+    let exported_there = config(&fresh, &["export"]).await;
+    assert!(exported_there.contains("$gs1$") && exported_there != exported, "{exported_there}");
+}

@@ -21,8 +21,9 @@ enabled = false
 nokia-combined-modules = true
 "#;
 
-/// What serves in plaintext.
-pub(crate) const PLAIN: &str = "[configure.system.grpc]\nadmin-state = \"enable\"\nallow-unsecure-connection = true\n";
+/// What serves in plaintext, on the port of the lab: the default one is anybody's.
+pub(crate) const PLAIN: &str = "[configure.system.grpc]\nadmin-state = \"enable\"\nallow-unsecure-connection = true\n\
+                                listening-port = PORT\n";
 
 /// What serves over TLS by the profile `door`, with the certificates of the profile `own`. Keys of `door` may follow.
 pub(crate) const DOOR: &str = r#"
@@ -49,7 +50,7 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// An agent with these tables, on `127.0.0.1` and a free port unless a table says where.
+    /// An agent with these tables, on `127.0.0.1` unless a table says where; `PORT` in them is a free port.
     pub(crate) async fn start(tables: &str) -> Self {
         Self::try_start("", tables).await.unwrap()
     }
@@ -127,9 +128,11 @@ fn file(directory: &Path) -> PathBuf {
 
 fn write_file(directory: &Path, keys: &str, port: u16, tables: &str) {
     let data = directory.to_str().unwrap();
-    let listen = match tables.contains("[listen]") {
-        true => String::new(),
-        false => "[listen]\naddress = \"127.0.0.1\"\n".to_owned(),
+    // The port of the model is somebody else's where no table asks for another one.
+    let listen = match (tables.contains("[listen]"), tables.contains("listening-port")) {
+        (true, _) => "",
+        (false, true) => "[listen]\naddress = \"127.0.0.1\"\n",
+        (false, false) => "[listen]\naddress = \"127.0.0.1\"\nport = 0\n",
     };
     let tables = tables.replace("PORT", &port.to_string());
     let text = format!("data-dir = {data:?}\n{keys}\n{listen}\n{BASE}\n{ADMIN}\n{tables}");

@@ -58,7 +58,7 @@ fn service(root: &Path) -> Result<Service, String> {
         let named = |directive: &str| -> Vec<PathBuf> {
             let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
             let directories = words.filter(|words| words.first().is_some_and(|word| *word == directive));
-            directories.flat_map(|words| words[1..].iter().map(PathBuf::from).collect::<Vec<_>>()).collect()
+            directories.flat_map(|words| words.into_iter().skip(1).map(PathBuf::from)).collect()
         };
         // A directory below /run belongs to whoever fills it anew at each boot.
         let lasting = |all: Vec<PathBuf>| all.into_iter().find(|directory| !directory.starts_with("/run"));
