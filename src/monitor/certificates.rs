@@ -16,10 +16,11 @@ const CHECKS: &str = "nokia-state:state/system/security/pki/statistics/authentic
 const CERTIFICATE: &str = "nokia-state:state/system/security/tls/cert-profile";
 const ENTRY: &str = "nokia-state:state/system/security/tls/cert-profile/entry";
 const ANCHORS: &str = "nokia-state:state/system/security/tls/trust-anchor-profile";
+const ANCHOR: &str = "nokia-state:state/system/security/tls/trust-anchor-profile/trust-anchor";
 const SERVER: &str = "nokia-state:state/system/security/tls/server-tls-profile";
 const CLIENT: &str = "nokia-state:state/system/security/tls/client-tls-profile";
 
-const STATE: Row<Found> = Row("oper-state", |now| Some(Datum::word(if now.up { "up" } else { "down" })));
+const STATE: Row<Found> = Row("oper-state", |now| Some(up_or_down(now.up)));
 const DETAIL: Row<Found> = Row("oper-detail", |now| Some(Datum::Text(now.detail.as_deref()?.into())));
 const REASONS: Row<Found> = Row("down-reasons", flags);
 
@@ -31,14 +32,26 @@ const AUTHORITY_ROWS: &[Row<Found>] = &[
     Row("crl-next-update", |now| Some(Datum::Time(now.list_ends?))),
 ];
 const CERTIFICATE_ROWS: &[Row<Found>] = &[STATE, DETAIL, REASONS];
-const ENTRY_ROWS: &[Row<Found>] = &[REASONS, Row("computed-chain-state", |now| Some(Datum::word(now.chain?)))];
+const ENTRY_ROWS: &[Row<Found>] = &[
+    REASONS,
+    Row("computed-chain-state", |now| Some(Datum::word(now.chain.as_ref()?.state))),
+    Row("computed-chain/ca-profiles", |now| {
+        let authorities = &now.chain.as_ref().filter(|chain| !chain.authorities.is_empty())?.authorities;
+        Some(Datum::Each(authorities.iter().map(|name| Datum::Text((&**name).into())).collect()))
+    }),
+];
 const PROFILE_ROWS: &[Row<Found>] = &[STATE, DETAIL];
+const ANCHOR_ROWS: &[Row<bool>] = &[Row("oper-state", |up| Some(up_or_down(*up)))];
 const ANCHORS_ROWS: &[Row<usize>] = &[Row("ca-profile-down", |down| Some(Datum::Number((*down).try_into().ok()?)))];
 const CHECKS_ROWS: &[Row<(u64, u64)>] = &[
     Row("attempted", |(passed, failed)| Some(Datum::Count(passed.wrapping_add(*failed)))),
     Row("passed", |(passed, _)| Some(Datum::Count(*passed))),
     Row("failed", |(_, failed)| Some(Datum::Count(*failed))),
 ];
+
+fn up_or_down(up: bool) -> Datum<'static> {
+    Datum::word(if up { "up" } else { "down" })
+}
 
 fn flags(now: &Found) -> Option<Datum<'_>> {
     (!now.flags.is_empty()).then(|| Datum::Text((&*now.flags).into()))
@@ -65,7 +78,8 @@ pub(super) struct Certificates {
     authorities: Listing<String, Found>,
     certificates: Listing<String, Found>,
     entries: Listing<(String, String), Found>,
-    anchors: Listing<String, usize>,
+    anchors_down: Listing<String, usize>,
+    anchors: Listing<(String, String), bool>,
     servers: Listing<String, Found>,
     clients: Listing<String, Found>,
 }
@@ -86,7 +100,8 @@ impl Certificates {
             authorities: Listing::new(&schema, AUTHORITY, AUTHORITY_ROWS, gaps),
             certificates: Listing::new(&schema, CERTIFICATE, CERTIFICATE_ROWS, gaps),
             entries: Listing::new(&schema, ENTRY, ENTRY_ROWS, gaps),
-            anchors: Listing::new(&schema, ANCHORS, ANCHORS_ROWS, gaps),
+            anchors_down: Listing::new(&schema, ANCHORS, ANCHORS_ROWS, gaps),
+            anchors: Listing::new(&schema, ANCHOR, ANCHOR_ROWS, gaps),
             servers: Listing::new(&schema, SERVER, PROFILE_ROWS, gaps),
             clients: Listing::new(&schema, CLIENT, PROFILE_ROWS, gaps),
             schema,
@@ -108,13 +123,10 @@ impl Certificates {
         show(schema, &mut self.certificates, &now.certificates, batch);
         // Entries of a profile that has gone went with it.
         self.entries.forget(|(profile, _)| !now.certificates.contains_key(profile));
-        self.entries.keep(|id| now.entries.contains_key(id), batch);
-        for (id, found) in &now.entries {
-            let Ok(number) = id.1.parse() else { continue };
-            let keys = [Datum::Text((&*id.0).into()), Datum::Number(number)];
-            self.entries.show(schema, id.clone(), &keys, found.clone(), batch);
-        }
-        show(schema, &mut self.anchors, &now.anchors, batch);
+        show_pairs(schema, &mut self.entries, &now.entries, |number| number.parse().ok().map(Datum::Number), batch);
+        show(schema, &mut self.anchors_down, &now.anchors_down, batch);
+        self.anchors.forget(|(profile, _)| !now.anchors_down.contains_key(profile));
+        show_pairs(schema, &mut self.anchors, &now.anchors, |name| Some(Datum::Text(name.into())), batch);
         show(schema, &mut self.servers, &now.servers, batch);
         show(schema, &mut self.clients, &now.clients, batch);
     }
@@ -129,5 +141,20 @@ fn show<R: Clone + PartialEq>(
     listing.keep(|name| now.contains_key(name), batch);
     for (name, reading) in now {
         listing.show(schema, name.clone(), &[Datum::Text((&**name).into())], reading.clone(), batch);
+    }
+}
+
+/// The same for entries of entries; `key` makes the second key.
+fn show_pairs<R: Clone + PartialEq>(
+    schema: &Schema,
+    listing: &mut Listing<(String, String), R>,
+    now: &BTreeMap<(String, String), R>,
+    key: impl for<'a> Fn(&'a str) -> Option<Datum<'a>>,
+    batch: &mut StateBatch,
+) {
+    listing.keep(|id| now.contains_key(id), batch);
+    for (id, reading) in now {
+        let Some(second) = key(&id.1) else { continue };
+        listing.show(schema, id.clone(), &[Datum::Text((&*id.0).into()), second], reading.clone(), batch);
     }
 }

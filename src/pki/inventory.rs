@@ -13,11 +13,10 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::profile::{CertEntry, SECURITY};
 use super::reminders::ExpiryRules;
-use super::{Authority, ClientProfile, FileRef, Files, ServerProfile, Standing, Tally, Unusable};
+use super::{Authority, FileRef, Files, Standing, TlsProfile, Unusable};
 use crate::schema::Schema;
 use crate::store::{Named, Tree};
 use crate::time::Timestamp;
-use crate::value::Value;
 
 /// All profiles, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,21 +24,22 @@ pub struct Inventory {
     authorities: BTreeMap<String, Authority>,
     certificates: BTreeMap<String, CertProfile>,
     anchors: BTreeMap<String, Vec<String>>,
-    servers: BTreeMap<String, Profile<ServerProfile>>,
-    clients: BTreeMap<String, Profile<ClientProfile>>,
+    servers: BTreeMap<String, Profile>,
+    clients: BTreeMap<String, Profile>,
     /// When somebody is to be told that something ends.
     pub rules: ExpiryRules,
-    /// Leaves that are set and do nothing here, and why.
+    /// What is configured and not done, and why: a line for each leaf.
     pub idle: Vec<String>,
 }
 
 /// A profile and its path, or why it is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Profile<P> {
+struct Profile {
     path: String,
-    read: Result<P, Unusable>,
+    read: Result<TlsProfile, Unusable>,
 }
 
+/// A `cert-profile`, its entries by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct CertProfile {
     path: String,
@@ -60,12 +60,21 @@ pub struct Found {
     pub flags: String,
     /// What is wrong, in words.
     pub detail: Option<String>,
-    /// How far the chain of a certificate is known.
-    pub chain: Option<&'static str>,
+    /// The authorities above a certificate.
+    pub chain: Option<Chain>,
     /// When the certificate of an authority ends.
     pub certificate_ends: Option<Timestamp>,
     /// When the next list of an authority is due.
     pub list_ends: Option<Timestamp>,
+}
+
+/// The authorities above a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// How far they are known, as the model names it.
+    pub state: &'static str,
+    /// Their profiles, the one that has signed the certificate first.
+    pub authorities: Vec<String>,
 }
 
 /// Something that ends.
@@ -88,8 +97,10 @@ pub struct Findings {
     pub certificates: BTreeMap<String, Found>,
     /// By profile and number.
     pub entries: BTreeMap<(String, String), Found>,
-    /// Authorities of trust anchor profiles that cannot be used, by name.
-    pub anchors: BTreeMap<String, usize>,
+    /// Authorities of trust anchor profiles that cannot be used, by name of the profile.
+    pub anchors_down: BTreeMap<String, usize>,
+    /// Whether an authority of a trust anchor profile can be used, by the names of both.
+    pub anchors: BTreeMap<(String, String), bool>,
     /// By name.
     pub servers: BTreeMap<String, Found>,
     /// By name.
@@ -111,22 +122,26 @@ impl Inventory {
             entries: CertEntry::read_each(&pki, profile).collect(),
         };
         let anchors = |profile: &Named<'_>| profile.entries("trust-anchor").into_iter().map(|(name, _)| name).collect();
-        let server = |(name, entry): (String, Named<'_>)| {
-            let read = ServerProfile::read(schema, tree, &name);
-            (name, Profile { path: entry.path().to_owned(), read })
+        let profiles = |list: &str, read: fn(&Schema, &Tree, &str) -> Result<TlsProfile, Unusable>| {
+            let entries = tls.entries(list).into_iter();
+            let profile = |(name, entry): (String, Named<'_>)| {
+                let read = read(schema, tree, &name);
+                (name, Profile { path: entry.path().to_owned(), read })
+            };
+            entries.map(profile).collect::<BTreeMap<_, _>>()
         };
-        let client = |(name, entry): (String, Named<'_>)| {
-            let read = ClientProfile::read(schema, tree, &name);
-            (name, Profile { path: entry.path().to_owned(), read })
-        };
+        let (servers, clients) =
+            (profiles("server-tls-profile", TlsProfile::server), profiles("client-tls-profile", TlsProfile::client));
+        let readable = servers.values().chain(clients.values()).filter_map(|profile| profile.read.as_ref().ok());
+        let idle = readable.flat_map(|profile| profile.offer.left_out()).collect();
         Self {
             authorities: named(&pki, "ca-profile", Authority::read),
             certificates: named(&tls, "cert-profile", certificate),
             anchors: named(&tls, "trust-anchor-profile", anchors),
-            servers: tls.entries("server-tls-profile").into_iter().map(server).collect(),
-            clients: tls.entries("client-tls-profile").into_iter().map(client).collect(),
+            servers,
+            clients,
             rules: ExpiryRules::read(&pki),
-            idle: idle(&tls, &pki),
+            idle,
         }
     }
 
@@ -151,111 +166,88 @@ impl Inventory {
             findings.expiries.extend(expiries(authority, standing));
         }
         for (name, profile) in &self.certificates {
-            self.examine_certificates(name, profile, files, now, &standings, &mut findings);
+            profile.examine(name, files, now, &standings, &mut findings);
         }
         for (name, anchors) in &self.anchors {
-            let up = |anchor: &&String| standings.get(anchor).is_some_and(|standing| standing.refusal().is_none());
-            findings.anchors.insert(name.clone(), anchors.len() - anchors.iter().filter(up).count());
+            let up = |anchor: &String| standings.get(anchor).is_some_and(|standing| standing.refusal().is_none());
+            findings.anchors_down.insert(name.clone(), anchors.iter().filter(|anchor| !up(anchor)).count());
+            findings.anchors.extend(anchors.iter().map(|anchor| ((name.clone(), anchor.clone()), up(anchor))));
         }
-        for (name, profile) in &self.servers {
-            let usable = profile.read.as_ref().map_err(Unusable::clone).and_then(|read| read.check(files, now));
-            findings.servers.insert(name.clone(), found(&profile.path, usable));
-        }
-        for (name, profile) in &self.clients {
-            let usable = profile.read.as_ref().map_err(Unusable::clone);
-            let usable = usable.and_then(|read| read.connect(files, &Tally::default(), now).map(|_| ()));
-            findings.clients.insert(name.clone(), found(&profile.path, usable));
-        }
+        let found = |(name, profile): (&String, &Profile)| (name.clone(), profile.examine(files, now));
+        findings.servers = self.servers.iter().map(found).collect();
+        findings.clients = self.clients.iter().map(found).collect();
         findings
     }
+}
 
-    fn examine_certificates(
+impl CertProfile {
+    fn examine(
         &self,
         name: &str,
-        profile: &CertProfile,
         files: &Files,
         now: Timestamp,
         standings: &BTreeMap<&String, Standing>,
         findings: &mut Findings,
     ) {
         let mut all = Judged::default();
-        if !profile.enabled {
-            all.add(Reason::AdminDown, &Unusable::new(format!("{}/admin-state", profile.path), "is not enable"));
+        if !self.enabled {
+            all.add(Reason::AdminDown, &Unusable::new(format!("{}/admin-state", self.path), "is not enable"));
         }
-        for (number, entry) in &profile.entries {
-            let path = format!("{}/entry[entry-id={number}]", profile.path);
-            let judged = match entry {
+        for (number, entry) in &self.entries {
+            let path = format!("{}/entry[entry-id={number}]", self.path);
+            let (judged, own) = match entry {
                 Ok(entry) => Judged::of(entry, files, now),
-                Err(unusable) => Judged::default().with(Reason::CertificateFile, unusable),
+                Err(unusable) => (Judged::of_incomplete(unusable), None),
             };
-            let chain = entry.as_ref().ok().and_then(|entry| files.certificates(&entry.certificate).ok());
-            let own = chain.as_ref().and_then(|chain| chain.first());
-            let known = own.map_or("not-available", |own| self.known_chain(own, standings));
-            if let (Ok(entry), Some(at)) = (entry, own.and_then(end_of)) {
+            let chain = own.as_ref().and_then(|own| known_chain(own, standings));
+            if let (Ok(entry), Some(at)) = (entry, own.as_ref().and_then(end_of)) {
                 findings.expiries.push(Expiry { place: entry.certificate.leaf.clone(), is_list: false, at });
             }
             all.absorb(&judged);
-            let found = Found { chain: Some(known), ..judged.found(&path) };
+            let chain = chain.unwrap_or(Chain { state: "not-available", authorities: Vec::new() });
+            let found = Found { chain: Some(chain), ..judged.found(&path) };
             findings.entries.insert((name.to_owned(), number.clone()), found);
         }
-        if profile.entries.is_empty() {
-            all.add(Reason::None, &Unusable::new(&profile.path, "has no entry"));
+        if self.entries.is_empty() {
+            all.add(Reason::None, &Unusable::new(&self.path, "has no entry"));
         }
-        findings.certificates.insert(name.to_owned(), all.found(&profile.path));
-    }
-
-    /// How far the authorities above a certificate are known, up to one that vouches for itself.
-    fn known_chain(&self, own: &CertificateDer<'_>, standings: &BTreeMap<&String, Standing>) -> &'static str {
-        let authorities: Vec<_> = standings
-            .values()
-            .filter(|standing| standing.refusal().is_none())
-            .flat_map(|standing| &standing.certificates)
-            .filter_map(|der| X509Certificate::from_der(der).ok().map(|(_, certificate)| certificate))
-            .collect();
-        let Ok((_, mut at)) = X509Certificate::from_der(own) else { return "not-available" };
-        for _ in 0..=authorities.len() {
-            if at.subject() == at.issuer() {
-                return "complete";
-            }
-            let above = authorities.iter().find(|authority| {
-                authority.subject() == at.issuer() && at.verify_signature(Some(authority.public_key())).is_ok()
-            });
-            match above {
-                Some(above) => at = above.clone(),
-                None => break,
-            }
-        }
-        "partial"
+        findings.certificates.insert(name.to_owned(), all.found(&self.path));
     }
 }
 
-/// Leaves that are set and that no part of this program follows.
-fn idle(tls: &Named<'_>, pki: &Named<'_>) -> Vec<String> {
-    let mut idle = Vec::new();
-    for (_, server) in tls.entries("server-tls-profile") {
-        if server.number("tls-re-negotiate-timer").is_some_and(|minutes| minutes > 0) {
-            // A session keeps the keys it was opened with (TLS-022); TLS 1.3 has no renegotiation at all.
-            idle.push(format!("{} - sessions are not renegotiated", server.path_of("tls-re-negotiate-timer")));
+/// The authorities above a certificate, up to one that vouches for itself.
+fn known_chain(own: &CertificateDer<'_>, standings: &BTreeMap<&String, Standing>) -> Option<Chain> {
+    let usable = standings.iter().filter(|(_, standing)| standing.refusal().is_none());
+    let certificates = usable.flat_map(|(name, standing)| standing.certificates.iter().map(move |der| (*name, der)));
+    let parsed = certificates.filter_map(|(name, der)| Some((name, X509Certificate::from_der(der).ok()?.1)));
+    let known: Vec<(&String, X509Certificate<'_>)> = parsed.collect();
+    let (_, own) = X509Certificate::from_der(own).ok()?;
+    let (mut at, mut chain) = (&own, Chain { state: "partial", authorities: Vec::new() });
+    for _ in 0..=known.len() {
+        if at.subject() == at.issuer() {
+            chain.state = "complete";
+            break;
         }
-    }
-    for (_, profile) in tls.entries("server-tls-profile").into_iter().chain(tls.entries("client-tls-profile")) {
-        let methods = profile.at("status-verify").at("ee-revocation");
-        let asked = ["primary", "secondary"].into_iter().filter(|leaf| methods.text(leaf) == Some("ocsp"));
-        idle.extend(asked.map(|leaf| format!("{} - nobody is asked over OCSP", methods.path_of(leaf))));
-    }
-    for (_, authority) in pki.entries("ca-profile") {
-        let update = authority.at("auto-crl-update");
-        if update.is_enabled() {
-            idle.push(format!("{} - lists are not fetched; a new file is read when it is there", update.path()));
+        let has_signed = |authority: &X509Certificate<'_>| {
+            authority.subject() == at.issuer() && at.verify_signature(Some(authority.public_key())).is_ok()
+        };
+        let Some((name, above)) = known.iter().find(|(_, authority)| has_signed(authority)) else { break };
+        if !chain.authorities.contains(name) {
+            chain.authorities.push((*name).clone());
         }
+        at = above;
     }
-    if pki.value("dynamic-ca") == Some(&Value::Bool(true)) {
-        idle.push(format!("{} - authorities are not learned from peers", pki.path_of("dynamic-ca")));
+    Some(chain)
+}
+
+impl Profile {
+    fn examine(&self, files: &Files, now: Timestamp) -> Found {
+        let usable = self.read.as_ref().map_err(Unusable::clone).and_then(|read| read.check(files, now));
+        let admin_state = format!("{}/admin-state", self.path);
+        let admin_down = usable.as_ref().is_err_and(|unusable| unusable.place == admin_state);
+        let detail = usable.err().map(|unusable| unusable.to_string());
+        Found { path: self.path.clone(), up: detail.is_none(), admin_down, detail, ..Found::default() }
     }
-    if pki.text("imported-format") == Some("secure") {
-        idle.push(format!("{} - files are read as they are", pki.path_of("imported-format")));
-    }
-    idle
 }
 
 fn named<T>(around: &Named<'_>, list: &str, read: impl Fn(&Named<'_>) -> T) -> BTreeMap<String, T> {
@@ -285,12 +277,6 @@ fn expiries(authority: &Authority, standing: &Standing) -> Vec<Expiry> {
     let certificate = expiry(&authority.certificate, standing.certificate_ends, false);
     let list = expiry(&authority.list, standing.list_ends, true);
     certificate.into_iter().chain(list).filter(|_| authority.enabled).collect()
-}
-
-fn found(path: &str, usable: Result<(), Unusable>) -> Found {
-    let admin_down = usable.as_ref().is_err_and(|unusable| unusable.place == format!("{path}/admin-state"));
-    let detail = usable.err().map(|unusable| unusable.to_string());
-    Found { path: path.to_owned(), up: detail.is_none(), admin_down, detail, ..Found::default() }
 }
 
 fn end_of(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
@@ -331,11 +317,13 @@ struct Judged {
 }
 
 impl Judged {
-    fn of(entry: &CertEntry, files: &Files, now: Timestamp) -> Self {
+    /// With the certificate, where it can be read.
+    fn of(entry: &CertEntry, files: &Files, now: Timestamp) -> (Self, Option<CertificateDer<'static>>) {
         let mut judged = Self::default();
         let (chain, key) = (files.certificates(&entry.certificate), files.key(&entry.key));
         chain.as_ref().err().into_iter().for_each(|unusable| judged.add(Reason::CertificateFile, unusable));
         key.as_ref().err().into_iter().for_each(|unusable| judged.add(Reason::KeyFile, unusable));
+        let own = chain.as_ref().ok().and_then(|chain| chain.first().cloned());
         if let (Ok(chain), Ok(key)) = (chain, key)
             && let Err(error) = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())
         {
@@ -345,12 +333,15 @@ impl Judged {
             let standing = authority.stand(files, now);
             standing.refusal().into_iter().for_each(|unusable| judged.add(Reason::AuthorityDown, unusable));
         }
-        judged
+        (judged, own)
     }
 
-    fn with(mut self, reason: Reason, unusable: &Unusable) -> Self {
-        self.add(reason, unusable);
-        self
+    /// An entry that lacks a file.
+    fn of_incomplete(unusable: &Unusable) -> Self {
+        let reason = if unusable.place.ends_with("/key-file") { Reason::KeyFile } else { Reason::CertificateFile };
+        let mut judged = Self::default();
+        judged.add(reason, unusable);
+        judged
     }
 
     fn add(&mut self, reason: Reason, unusable: &Unusable) {

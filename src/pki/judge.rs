@@ -1,4 +1,4 @@
-//! The judges of certificates that peers show (TLS-020, TLS-023 to TLS-026).
+//! The judge of certificates that clients show (TLS-020, TLS-023 to TLS-026).
 //!
 //! Invariant: every certificate of a chain is looked up in every list that its authority has signed, old lists too, and
 //! one that is named there is refused whatever the profile says. Of the peer's own certificate it also has to be known
@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, SignatureScheme};
@@ -24,49 +23,34 @@ use crate::time::Timestamp;
 pub struct ClientJudge {
     /// Refuses what is named in a list.
     listed: Arc<dyn ClientCertVerifier>,
-    certainty: Certainty<Arc<dyn ClientCertVerifier>>,
-    rules: Rules,
-    tally: Tally,
-    until: Option<Timestamp>,
-}
-
-/// Judges the certificates of servers.
-#[derive(Debug)]
-pub struct ServerJudge {
-    listed: Arc<WebPkiServerVerifier>,
-    certainty: Certainty<Arc<WebPkiServerVerifier>>,
-    rules: Rules,
-    tally: Tally,
-}
-
-/// What has to be known of the peer's own certificate besides that no list names it.
-#[derive(Debug)]
-enum Certainty<V> {
-    /// Nothing.
-    NotAsked,
-    /// That a valid list speaks for it.
-    By(V),
-    /// That, but there is no list at all.
-    Impossible,
-}
-
-/// What holds for certificates of either side.
-#[derive(Debug)]
-struct Rules {
+    certainty: Certainty,
     anchors: Vec<CertificateDer<'static>>,
     chain_max: usize,
     names: Option<NameRules>,
     /// Signature algorithms that are accepted; none means all.
     schemes: Option<Vec<SignatureScheme>>,
+    tally: Tally,
+    until: Option<Timestamp>,
+}
+
+/// What has to be known of the peer's own certificate besides that no list names it.
+#[derive(Debug)]
+enum Certainty {
+    /// Nothing.
+    NotAsked,
+    /// That a valid list speaks for it.
+    By(Arc<dyn ClientCertVerifier>),
+    /// That, but there is no list at all.
+    Impossible,
 }
 
 impl Trust {
-    /// The judge of client certificates that a TLS profile asks for.
+    /// The judge of certificates that a TLS profile asks for.
     ///
     /// # Errors
     ///
     /// [`Unusable`] naming the authority, list or rule at fault.
-    pub fn client_judge(
+    pub fn judge(
         &self,
         files: &Files,
         offer: &Offer,
@@ -80,48 +64,21 @@ impl Trust {
             || WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone()).with_crls(lists.clone());
         let unusable = |error: rustls::server::VerifierBuilderError| Unusable::new(&self.path, error.to_string());
         let certain = || builder().only_check_end_entity_revocation().enforce_revocation_expiration().build();
+        let certainty = match (self.unknown_is_good, self.asks_lists && !lists.is_empty()) {
+            (true, _) => Certainty::NotAsked,
+            (false, true) => Certainty::By(certain().map_err(unusable)?),
+            (false, false) => Certainty::Impossible,
+        };
         Ok(Arc::new(ClientJudge {
             listed: builder().allow_unknown_revocation_status().build().map_err(unusable)?,
-            certainty: self.certainty(lists.is_empty(), certain).map_err(unusable)?,
-            rules: Rules { anchors, chain_max: self.chain_max, names, schemes: offer.schemes() },
+            certainty,
+            anchors,
+            chain_max: self.chain_max,
+            names,
+            schemes: offer.schemes(),
             tally: tally.clone(),
             until,
         }))
-    }
-
-    /// The judge of server certificates that a TLS profile asks for.
-    ///
-    /// # Errors
-    ///
-    /// As [`Trust::client_judge`].
-    pub fn server_judge(
-        &self,
-        files: &Files,
-        offer: &Offer,
-        tally: &Tally,
-        now: Timestamp,
-    ) -> Result<Arc<ServerJudge>, Unusable> {
-        let LoadedTrust { roots, anchors, lists, names, .. } = self.load(files, now)?;
-        let (_, provider) = offer.algorithms()?;
-        let (roots, provider) = (Arc::new(roots), Arc::new(provider));
-        let builder =
-            || WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone()).with_crls(lists.clone());
-        let unusable = |error: rustls::server::VerifierBuilderError| Unusable::new(&self.path, error.to_string());
-        let certain = || builder().only_check_end_entity_revocation().enforce_revocation_expiration().build();
-        Ok(Arc::new(ServerJudge {
-            listed: builder().allow_unknown_revocation_status().build().map_err(unusable)?,
-            certainty: self.certainty(lists.is_empty(), certain).map_err(unusable)?,
-            rules: Rules { anchors, chain_max: self.chain_max, names, schemes: offer.schemes() },
-            tally: tally.clone(),
-        }))
-    }
-
-    fn certainty<V, E>(&self, no_list: bool, make: impl FnOnce() -> Result<V, E>) -> Result<Certainty<V>, E> {
-        Ok(match (self.unknown_is_good, self.asks_lists && !no_list) {
-            (true, _) => Certainty::NotAsked,
-            (false, true) => Certainty::By(make()?),
-            (false, false) => Certainty::Impossible,
-        })
     }
 }
 
@@ -137,24 +94,19 @@ impl ClientJudge {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), Error> {
-        self.rules.check_length(end_entity, intermediates)?;
+        self.check_length(end_entity, intermediates)?;
         self.listed.verify_client_cert(end_entity, intermediates, now)?;
-        self.certainty.check(|by| by.verify_client_cert(end_entity, intermediates, now).map(|_| ()))?;
-        self.rules.check_name(end_entity)
-    }
-}
-
-impl<V> Certainty<V> {
-    fn check(&self, ask: impl FnOnce(&V) -> Result<(), Error>) -> Result<(), Error> {
-        match self {
-            Self::NotAsked => Ok(()),
-            Self::By(verifier) => ask(verifier),
-            Self::Impossible => Err(CertificateError::UnknownRevocationStatus.into()),
+        match &self.certainty {
+            Certainty::NotAsked => Ok(()),
+            Certainty::By(verifier) => verifier.verify_client_cert(end_entity, intermediates, now).map(|_| ()),
+            Certainty::Impossible => Err(CertificateError::UnknownRevocationStatus.into()),
+        }?;
+        match &self.names {
+            Some(names) if !names.accept(end_entity) => Err(CertificateError::ApplicationVerificationFailure.into()),
+            _ => Ok(()),
         }
     }
-}
 
-impl Rules {
     /// The peer, what it sends between, and the anchor, which it may send too.
     fn check_length(&self, end_entity: &CertificateDer<'_>, sent: &[CertificateDer<'_>]) -> Result<(), Error> {
         let is_anchor = |certificate: &CertificateDer<'_>| self.anchors.iter().any(|anchor| anchor == certificate);
@@ -165,25 +117,15 @@ impl Rules {
         Ok(())
     }
 
-    fn check_name(&self, end_entity: &CertificateDer<'_>) -> Result<(), Error> {
-        match &self.names {
-            Some(names) if !names.accept(end_entity) => Err(CertificateError::ApplicationVerificationFailure.into()),
-            _ => Ok(()),
-        }
+    fn accepts(&self, scheme: SignatureScheme) -> bool {
+        self.schemes.as_ref().is_none_or(|schemes| schemes.contains(&scheme))
     }
 
     fn check_scheme(&self, scheme: SignatureScheme) -> Result<(), Error> {
-        match &self.schemes {
-            Some(schemes) if !schemes.contains(&scheme) => {
-                Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into())
-            }
-            _ => Ok(()),
+        match self.accepts(scheme) {
+            true => Ok(()),
+            false => Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into()),
         }
-    }
-
-    fn narrow(&self, mut schemes: Vec<SignatureScheme>) -> Vec<SignatureScheme> {
-        schemes.retain(|scheme| self.check_scheme(*scheme).is_ok());
-        schemes
     }
 }
 
@@ -208,7 +150,7 @@ impl ClientCertVerifier for ClientJudge {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.rules.check_scheme(dss.scheme)?;
+        self.check_scheme(dss.scheme)?;
         self.listed.verify_tls12_signature(message, cert, dss)
     }
 
@@ -218,57 +160,13 @@ impl ClientCertVerifier for ClientJudge {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.rules.check_scheme(dss.scheme)?;
+        self.check_scheme(dss.scheme)?;
         self.listed.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.rules.narrow(self.listed.supported_verify_schemes())
-    }
-}
-
-impl ServerCertVerifier for ServerJudge {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let by =
-            |by: &WebPkiServerVerifier| by.verify_server_cert(end_entity, intermediates, name, ocsp, now).map(|_| ());
-        let judge = || {
-            self.rules.check_length(end_entity, intermediates)?;
-            by(&self.listed)?;
-            self.certainty.check(|certain| by(certain))?;
-            self.rules.check_name(end_entity)
-        };
-        self.tally.count(judge())?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.rules.check_scheme(dss.scheme)?;
-        self.listed.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.rules.check_scheme(dss.scheme)?;
-        self.listed.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.rules.narrow(self.listed.supported_verify_schemes())
+        let mut schemes = self.listed.supported_verify_schemes();
+        schemes.retain(|scheme| self.accepts(*scheme));
+        schemes
     }
 }

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
@@ -35,29 +34,15 @@ impl Keys {
         };
         identities.iter().map(key).collect::<Result<_, _>>().map(Self)
     }
-
-    fn first(&self, offered: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.0.iter().find(|key| key.key.choose_scheme(offered).is_some()).cloned()
-    }
 }
 
 impl ResolvesServerCert for Keys {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.first(hello.signature_schemes())
+        self.0.iter().find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some()).cloned()
     }
 }
 
-impl ResolvesClientCert for Keys {
-    fn resolve(&self, _: &[&[u8]], offered: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.first(offered)
-    }
-
-    fn has_certs(&self) -> bool {
-        !self.0.is_empty()
-    }
-}
-
-/// A key that signs only as the profile allows.
+/// A key that signs only as the profile allows, and rather as it names first.
 #[derive(Debug)]
 struct Restricted {
     key: Arc<dyn SigningKey>,
@@ -66,11 +51,38 @@ struct Restricted {
 
 impl SigningKey for Restricted {
     fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
-        let offered: Vec<_> = offered.iter().copied().filter(|scheme| self.allowed.contains(scheme)).collect();
-        self.key.choose_scheme(&offered)
+        self.allowed
+            .iter()
+            .filter(|scheme| offered.contains(scheme))
+            .find_map(|&scheme| self.key.choose_scheme(&[scheme]))
     }
 
     fn algorithm(&self) -> SignatureAlgorithm {
         self.key.algorithm()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256};
+    use rustls::crypto::aws_lc_rs;
+    use rustls::pki_types::PrivateKeyDer;
+
+    use super::*;
+
+    /// The order is the one of the list, not of the client.
+    #[test]
+    fn signs_as_the_list_wants_most() {
+        let key = KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap();
+        let certificate = CertificateParams::default().self_signed(&key).unwrap();
+        let identity =
+            Identity::new(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap());
+        let names = ["tls-rsa-pss-rsae-sha256", "tls-ed25519", "tls-rsa-pss-rsae-sha512"];
+        let keys = Keys::new(&[identity], &Offer::signing(&names), &aws_lc_rs::default_provider()).unwrap();
+        let chosen = |offered: &[SignatureScheme]| keys.0[0].key.choose_scheme(offered).map(|signer| signer.scheme());
+        let (sha256, sha512) = (SignatureScheme::RSA_PSS_SHA256, SignatureScheme::RSA_PSS_SHA512);
+        assert_eq!(chosen(&[sha512, sha256]), Some(sha256));
+        assert_eq!(chosen(&[sha512, SignatureScheme::RSA_PSS_SHA384]), Some(sha512));
+        assert_eq!(chosen(&[SignatureScheme::RSA_PSS_SHA384, SignatureScheme::ED25519]), None);
     }
 }

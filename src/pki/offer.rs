@@ -1,7 +1,7 @@
 //! What a profile offers in a handshake: versions, cipher suites, groups, signature algorithms.
 //!
 //! Invariant: nothing is offered that a list does not name. What a list names and this program does not have (key
-//! exchange by RSA, CBC, CCM, the curves 521 and 448) is left out and told; a version for which nothing is left is not
+//! exchange by RSA, CBC, CCM, the curves 521 and 448) is left out ([`Offer::left_out`]); a version for which nothing is left is not
 //! offered, and an offer without a version is unusable.
 
 use std::fmt;
@@ -72,11 +72,10 @@ impl Offer {
     pub fn algorithms(&self) -> Result<(Vec<&'static SupportedProtocolVersion>, CryptoProvider), Unusable> {
         let mut provider = aws_lc_rs::default_provider();
         if let Some(names) = &self.ciphers {
-            provider.cipher_suites = self.known(names, "cipher-list", cipher_suite);
+            provider.cipher_suites = known(names, cipher_suite);
         }
-        // The list is about TLS 1.3; where 1.2 is offered beside it, it holds for both.
-        if let Some(names) = self.groups.as_ref().filter(|_| self.versions.contains(&TlsVersion::Tls13)) {
-            provider.kx_groups = self.known(names, "group-list", group);
+        if let Some(names) = self.of_tls13(&self.groups) {
+            provider.kx_groups = known(names, group);
             if provider.kx_groups.is_empty() {
                 return Err(self.nothing_left("group-list"));
             }
@@ -95,26 +94,41 @@ impl Offer {
         Ok((versions, provider))
     }
 
-    /// The signature algorithms that may be used; none means all.
+    /// The signature algorithms that may be used, most wanted first; none means all.
     pub fn schemes(&self) -> Option<Vec<SignatureScheme>> {
-        // As for the groups.
-        let names = self.signatures.as_ref().filter(|_| self.versions.contains(&TlsVersion::Tls13))?;
-        Some(self.known(names, "signature-list", scheme))
+        self.of_tls13(&self.signatures).map(|names| known(names, scheme))
     }
 
-    fn known<T>(&self, names: &[String], list: &str, find: impl Fn(&str) -> Option<T>) -> Vec<T> {
-        let (known, unknown): (Vec<_>, Vec<_>) =
-            names.iter().map(|name| (name, find(name))).partition(|(_, found)| found.is_some());
-        if !unknown.is_empty() {
-            let names: Vec<_> = unknown.iter().map(|(name, _)| name.as_str()).collect();
-            tracing::warn!("{}/{list}: not supported and left out: {}", self.place, names.join(" "));
-        }
-        known.into_iter().filter_map(|(_, found)| found).collect()
+    /// What the lists name and is not offered: a line for each list.
+    pub fn left_out(&self) -> Vec<String> {
+        let lists = [
+            ("cipher-list", self.ciphers.as_ref().map(|names| unknown(names, cipher_suite))),
+            ("group-list", self.of_tls13(&self.groups).map(|names| unknown(names, group))),
+            ("signature-list", self.of_tls13(&self.signatures).map(|names| unknown(names, scheme))),
+        ];
+        let lists =
+            lists.into_iter().filter_map(|(list, names)| Some((list, names.filter(|names| !names.is_empty())?)));
+        lists
+            .map(|(list, names)| format!("{}/{list} - not supported and left out: {}", self.place, names.join(" ")))
+            .collect()
+    }
+
+    /// A list about TLS 1.3, where that is offered. What it says holds for 1.2 as well where both are.
+    fn of_tls13<'a>(&self, list: &'a Option<Vec<String>>) -> Option<&'a [String]> {
+        list.as_deref().filter(|_| self.versions.contains(&TlsVersion::Tls13))
     }
 
     fn nothing_left(&self, list: &str) -> Unusable {
         Unusable::new(format!("{}/{list}", self.place), "nothing in the list is supported by this server")
     }
+}
+
+fn known<T>(names: &[String], find: fn(&str) -> Option<T>) -> Vec<T> {
+    names.iter().filter_map(|name| find(name)).collect()
+}
+
+fn unknown<T>(names: &[String], find: fn(&str) -> Option<T>) -> Vec<&str> {
+    names.iter().map(String::as_str).filter(|name| find(name).is_none()).collect()
 }
 
 fn cipher_suite(name: &str) -> Option<SupportedCipherSuite> {
@@ -183,5 +197,31 @@ impl FromStr for TlsVersion {
             "1.3" => Ok(Self::Tls13),
             _ => Err("the TLS versions are 1.2 and 1.3"),
         }
+    }
+}
+
+#[cfg(test)]
+impl Offer {
+    /// TLS 1.3 with these signature algorithms.
+    pub(super) fn signing(names: &[&str]) -> Self {
+        let names = names.iter().map(|&name| name.to_owned()).collect();
+        Self { signatures: Some(names), ..Self::of(&[TlsVersion::Tls13]) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list about a version that is not offered is not about anything.
+    #[test]
+    fn tells_what_is_left_out() {
+        let offer = Offer::signing(&["tls-ed448", "tls-ed25519", "tls-rsa-pss-pss-sha256"]);
+        let line = "tls.versions/signature-list - not supported and left out: tls-ed448 tls-rsa-pss-pss-sha256";
+        assert_eq!(offer.left_out(), [line]);
+        assert_eq!(Offer { versions: vec![TlsVersion::Tls12], ..offer }.left_out(), [""; 0]);
+        assert!(Offer::signing(&["tls-ed25519"]).left_out().is_empty());
+        let unusable = Offer::signing(&["tls-ed448"]).algorithms().unwrap_err().to_string();
+        assert_eq!(unusable, "tls.versions/signature-list - nothing in the list is supported by this server");
     }
 }

@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use rustls::ClientConfig;
-use rustls::client::Resumption;
-
 use super::{Authority, ClientJudge, FileRef, Files, Identity, Keys, Offer, Tally, Trust, Unusable};
 use crate::schema::Schema;
 use crate::store::{Named, Tree};
@@ -13,30 +10,17 @@ use crate::time::Timestamp;
 /// Where everything about TLS stands.
 pub(super) const SECURITY: &str = "configure/system/security";
 
-/// A `server-tls-profile` with all that it refers to.
+/// A `server-tls-profile` or `client-tls-profile` with all that it refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerProfile {
+pub struct TlsProfile {
     /// Path of its entry.
     pub path: String,
-    /// Certificates of this server; a client gets the first one that it can check.
+    /// Certificates of this element; the other side gets the first one that it can check.
     pub certificates: Vec<CertEntry>,
     /// What is offered.
     pub offer: Offer,
-    /// What is asked of clients; none means that they need no certificate.
-    pub clients: Option<Trust>,
-}
-
-/// A `client-tls-profile` with all that it refers to, for connections that this element opens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientProfile {
-    /// Path of its entry.
-    pub path: String,
-    /// Certificates of this element; none means that it shows none.
-    pub certificates: Vec<CertEntry>,
-    /// What is offered.
-    pub offer: Offer,
-    /// What is asked of servers.
-    pub servers: Trust,
+    /// What is asked of the other side; none means that clients need no certificate.
+    pub peers: Option<Trust>,
 }
 
 /// An entry of a `cert-profile`.
@@ -50,69 +34,88 @@ pub struct CertEntry {
     pub chain: Vec<Authority>,
 }
 
-/// A server profile with the contents of its files.
+/// A profile with the contents of its files.
 #[derive(Debug)]
-pub struct LoadedServer {
+pub struct Loaded {
     /// Certificates and keys.
     pub identities: Vec<Identity>,
-    /// The judge of client certificates, where they are asked for.
-    pub clients: Option<Arc<ClientJudge>>,
+    /// The judge of certificates, where they are asked for.
+    pub judge: Option<Arc<ClientJudge>>,
     /// When this may be another although no file has changed.
     pub until: Option<Timestamp>,
 }
 
-impl ServerProfile {
-    /// The profile of this name.
+impl TlsProfile {
+    /// The `server-tls-profile` of this name.
     ///
     /// # Errors
     ///
     /// [`Unusable`] naming what is not there or administratively down.
-    pub fn read(schema: &Schema, tree: &Tree, name: &str) -> Result<Self, Unusable> {
+    pub fn server(schema: &Schema, tree: &Tree, name: &str) -> Result<Self, Unusable> {
         let security = Named::new(schema, tree, SECURITY);
-        let tls = security.at("tls");
-        let profile = enabled(&tls, "server-tls-profile", name)?;
-        let Some(certificates) = profile.text("cert-profile") else {
-            return Err(Unusable::new(profile.path_of("cert-profile"), "is not set"));
+        let profile = enabled(&security.at("tls"), "server-tls-profile", name)?;
+        let own = stated(&profile, "cert-profile")?;
+        let asked = profile.at("authenticate-client");
+        // Clients need a certificate when a trust anchor profile is named (C-03).
+        let clients = match (asked.text("trust-anchor-profile"), asked.text("common-name-list")) {
+            (Some(anchors), names) => Some(Trust::read(&security, &profile, anchors, names)?),
+            // Names of certificates that nobody vouches for would mean nothing.
+            (None, Some(_)) => {
+                return Err(Unusable::new(asked.path_of("trust-anchor-profile"), "is not set beside common-name-list"));
+            }
+            (None, None) => None,
         };
+        Self::read(&security, &profile, "server", Some(own), clients)
+    }
+
+    /// The `client-tls-profile` of this name.
+    ///
+    /// # Errors
+    ///
+    /// As for a server.
+    pub fn client(schema: &Schema, tree: &Tree, name: &str) -> Result<Self, Unusable> {
+        let security = Named::new(schema, tree, SECURITY);
+        let profile = enabled(&security.at("tls"), "client-tls-profile", name)?;
+        let anchors = stated(&profile, "trust-anchor-profile")?;
+        let servers = Trust::read(&security, &profile, anchors, None)?;
+        Self::read(&security, &profile, "client", profile.text("cert-profile"), Some(servers))
+    }
+
+    fn read(
+        security: &Named<'_>,
+        profile: &Named<'_>,
+        side: &str,
+        own: Option<&str>,
+        peers: Option<Trust>,
+    ) -> Result<Self, Unusable> {
+        let certificates = own.map(|own| CertEntry::read(security, own)).transpose()?;
         Ok(Self {
             path: profile.path().to_owned(),
-            certificates: CertEntry::read(&security, certificates)?,
-            offer: Offer::read(&tls, &profile, "server"),
-            clients: Self::clients(&security, &profile)?,
+            certificates: certificates.unwrap_or_default(),
+            offer: Offer::read(&security.at("tls"), profile, side),
+            peers,
         })
     }
 
-    /// Clients need a certificate when a trust anchor profile is named (C-03).
-    fn clients(security: &Named<'_>, profile: &Named<'_>) -> Result<Option<Trust>, Unusable> {
-        let asked = profile.at("authenticate-client");
-        match (asked.text("trust-anchor-profile"), asked.text("common-name-list")) {
-            (Some(anchors), names) => Trust::read(security, profile, anchors, names).map(Some),
-            // Names of certificates that nobody vouches for would mean nothing.
-            (None, Some(_)) => {
-                Err(Unusable::new(asked.path_of("trust-anchor-profile"), "is not set beside common-name-list"))
-            }
-            (None, None) => Ok(None),
-        }
-    }
-
-    /// Reads the files. Judges of client certificates count in `tally`.
+    /// Reads the files. The judge counts in `tally`.
     ///
     /// # Errors
     ///
     /// [`Unusable`] naming the leaf, file or algorithm at fault.
-    pub fn load(&self, files: &Files, tally: &Tally, now: Timestamp) -> Result<LoadedServer, Unusable> {
-        let (identities, until) = identities(&self.certificates, files, now)?;
-        let clients = self.clients.as_ref().map(|trust| trust.client_judge(files, &self.offer, tally, now));
-        let clients = clients.transpose()?;
-        let until = until.into_iter().chain(clients.as_ref().and_then(|judge| judge.until())).min();
-        Ok(LoadedServer { identities, clients, until })
+    pub fn load(&self, files: &Files, tally: &Tally, now: Timestamp) -> Result<Loaded, Unusable> {
+        let loaded: Vec<_> =
+            self.certificates.iter().map(|entry| entry.identity(files, now)).collect::<Result<_, _>>()?;
+        let (identities, until): (Vec<_>, Vec<_>) = loaded.into_iter().unzip();
+        let judge = self.peers.as_ref().map(|trust| trust.judge(files, &self.offer, tally, now)).transpose()?;
+        let until = until.into_iter().flatten().chain(judge.as_ref().and_then(|judge| judge.until())).min();
+        Ok(Loaded { identities, judge, until })
     }
 
     /// Says why the profile cannot be used, whoever uses it.
     ///
     /// # Errors
     ///
-    /// As for [`ServerProfile::load`]; also when a certificate and its key do not go together.
+    /// As for [`TlsProfile::load`]; also when a certificate and its key do not go together.
     pub fn check(&self, files: &Files, now: Timestamp) -> Result<(), Unusable> {
         let loaded = self.load(files, &Tally::default(), now)?;
         let (_, provider) = self.offer.algorithms()?;
@@ -121,54 +124,9 @@ impl ServerProfile {
     }
 }
 
-impl ClientProfile {
-    /// The profile of this name.
-    ///
-    /// # Errors
-    ///
-    /// [`Unusable`] naming what is not there or administratively down.
-    pub fn read(schema: &Schema, tree: &Tree, name: &str) -> Result<Self, Unusable> {
-        let security = Named::new(schema, tree, SECURITY);
-        let tls = security.at("tls");
-        let profile = enabled(&tls, "client-tls-profile", name)?;
-        let Some(anchors) = profile.text("trust-anchor-profile") else {
-            return Err(Unusable::new(profile.path_of("trust-anchor-profile"), "is not set"));
-        };
-        let certificates = profile.text("cert-profile").map(|own| CertEntry::read(&security, own)).transpose()?;
-        Ok(Self {
-            path: profile.path().to_owned(),
-            certificates: certificates.unwrap_or_default(),
-            offer: Offer::read(&tls, &profile, "client"),
-            servers: Trust::read(&security, &profile, anchors, None)?,
-        })
-    }
-
-    /// What a connection needs that is opened with this profile.
-    ///
-    /// # Errors
-    ///
-    /// [`Unusable`] naming the leaf, file or algorithm at fault.
-    pub fn connect(&self, files: &Files, tally: &Tally, now: Timestamp) -> Result<ClientConfig, Unusable> {
-        let unusable = |error: rustls::Error| Unusable::new(&self.path, error.to_string());
-        let (versions, provider) = self.offer.algorithms()?;
-        let (identities, _) = identities(&self.certificates, files, now)?;
-        let keys = Keys::new(&identities, &self.offer, &provider).map_err(unusable)?;
-        let builder = ClientConfig::builder_with_provider(Arc::new(provider)).with_protocol_versions(&versions);
-        let mut config = builder
-            .map_err(unusable)?
-            .dangerous() // The judge asks for more than the verifier it stands in for.
-            .with_custom_certificate_verifier(self.servers.server_judge(files, &self.offer, tally, now)?)
-            .with_client_cert_resolver(Arc::new(keys));
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        // A resumed session would not look at what has been revoked meanwhile.
-        config.resumption = Resumption::disabled();
-        Ok(config)
-    }
-}
-
 impl CertEntry {
     /// The entries of a certificate profile, lowest number first.
-    pub(super) fn read(security: &Named<'_>, profile: &str) -> Result<Vec<Self>, Unusable> {
+    fn read(security: &Named<'_>, profile: &str) -> Result<Vec<Self>, Unusable> {
         let profile = enabled(&security.at("tls"), "cert-profile", profile)?;
         let entries: Vec<Self> =
             Self::read_each(&security.at("pki"), &profile).map(|(_, entry)| entry).collect::<Result<_, _>>()?;
@@ -196,7 +154,7 @@ impl CertEntry {
     }
 
     /// Certificate and key from their files, and until when.
-    pub(super) fn identity(&self, files: &Files, now: Timestamp) -> Result<(Identity, Option<Timestamp>), Unusable> {
+    fn identity(&self, files: &Files, now: Timestamp) -> Result<(Identity, Option<Timestamp>), Unusable> {
         let mut chain = files.certificates(&self.certificate)?;
         let mut until = None;
         for authority in &self.chain {
@@ -211,16 +169,6 @@ impl CertEntry {
     }
 }
 
-fn identities(
-    entries: &[CertEntry],
-    files: &Files,
-    now: Timestamp,
-) -> Result<(Vec<Identity>, Option<Timestamp>), Unusable> {
-    let loaded: Vec<_> = entries.iter().map(|entry| entry.identity(files, now)).collect::<Result<_, _>>()?;
-    let until = loaded.iter().filter_map(|(_, until)| *until).min();
-    Ok((loaded.into_iter().map(|(identity, _)| identity).collect(), until))
-}
-
 /// The authority of this name.
 pub(super) fn authority(pki: &Named<'_>, name: &str) -> Result<Authority, Unusable> {
     let unknown = || Unusable::new(pki.path_of("ca-profile"), format!("there is no {name:?}"));
@@ -228,7 +176,7 @@ pub(super) fn authority(pki: &Named<'_>, name: &str) -> Result<Authority, Unusab
 }
 
 /// An entry that exists and is administratively up.
-pub(super) fn enabled<'a>(around: &Named<'a>, list: &str, name: &str) -> Result<Named<'a>, Unusable> {
+fn enabled<'a>(around: &Named<'a>, list: &str, name: &str) -> Result<Named<'a>, Unusable> {
     let Some(entry) = around.entry(list, name) else {
         return Err(Unusable::new(around.path_of(list), format!("there is no {name:?}")));
     };
@@ -239,7 +187,11 @@ pub(super) fn enabled<'a>(around: &Named<'a>, list: &str, name: &str) -> Result<
 }
 
 /// The file that a leaf names.
-pub(super) fn file(entry: &Named<'_>, leaf: &str) -> Result<FileRef, Unusable> {
-    let Some(name) = entry.text(leaf) else { return Err(Unusable::new(entry.path_of(leaf), "is not set")) };
-    Ok(FileRef { leaf: entry.path_of(leaf), name: name.to_owned() })
+fn file(entry: &Named<'_>, leaf: &str) -> Result<FileRef, Unusable> {
+    Ok(FileRef { name: stated(entry, leaf)?.to_owned(), leaf: entry.path_of(leaf) })
+}
+
+/// The text of a leaf that has to be there.
+fn stated<'a>(entry: &Named<'a>, leaf: &str) -> Result<&'a str, Unusable> {
+    entry.text(leaf).ok_or_else(|| Unusable::new(entry.path_of(leaf), "is not set"))
 }

@@ -36,7 +36,9 @@ async fn shows_what_is_wrong_with_a_list() {
     let client = door.client(&door.good, "admin").await;
     shows(&client, CLIENTS, &[r#""oper-state":"up""#, r#""crl-next-update":""#, r#""cert-not-after":""#]).await;
     assert!(!state(&client, CLIENTS).await.contains("oper-flags"));
-    shows(&client, TLS, &[r#""computed-chain-state":"partial""#, r#""ca-profile-down":0"#]).await;
+    shows(&client, TLS, &[r#""ca-profile-down":0"#]).await;
+    let anchor = format!("{TLS}/trust-anchor-profile[trust-anchor-profile-name=clients]/trust-anchor");
+    shows(&client, &anchor, &[r#""ca-profile-name":"clients","oper-state":"up""#]).await;
     let profile = format!("{TLS}/server-tls-profile[server-profile-name=door]");
     shows(&client, &profile, &[r#""oper-state":"up""#]).await;
     let list = door.directory.join("clients.crl");
@@ -60,6 +62,7 @@ async fn shows_what_is_wrong_with_a_list() {
         shows(&client, CLIENTS, &[r#""oper-state":"down""#, &flag, said]).await;
         shows(&client, &profile, &[r#""oper-state":"down""#, said]).await;
         shows(&client, TLS, &[r#""ca-profile-down":1"#]).await;
+        shows(&client, &anchor, &[r#""ca-profile-name":"clients","oper-state":"down""#]).await;
         door.lab.listens(false).await;
         client.apply(update(check, r#""crl-optional""#)).await;
         door.lab.listens(true).await;
@@ -87,6 +90,8 @@ async fn shows_what_is_wrong_with_a_certificate() {
         shows(&client, &profile, &[r#""oper-state":"down""#, &reason]).await;
         shows(&client, &format!("{profile}/entry[entry-id=2]"), &[&reason]).await;
     }
+    client.apply(set().delete(&format!("{entry}/key-file"))).await;
+    shows(&client, &profile, &["/key-file - is not set", r#""down-reasons":"invalid-key-file""#]).await;
     client.apply(set().delete(entry)).await;
     shows(&client, &profile, &[r#""oper-state":"up""#]).await;
     eventually("NotFound".to_owned(), async || state(&client, &format!("{profile}/entry[entry-id=2]")).await).await;
@@ -97,6 +102,68 @@ async fn shows_what_is_wrong_with_a_certificate() {
     shows(&client, &more, &[r#""oper-flags":"admin-down invalid-crl""#, r#""oper-state":"down""#]).await;
     client.apply(set().delete(list)).await;
     eventually("NotFound".to_owned(), async || state(&client, &more).await).await;
+}
+
+/// The authorities above a certificate of this element, as far as there are profiles of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn shows_the_chain_of_a_certificate() {
+    let door = Door::open("crl", "good", |clients| Some(clients.crl(&[2]))).await;
+    let client = door.client(&door.good, "admin").await;
+    let root = Authority::root("root");
+    let middle = root.below("middle");
+    middle.server().write(&door.directory, "below");
+    std::fs::write(door.directory.join("root.crt"), root.pem()).unwrap();
+    std::fs::write(door.directory.join("middle.crt"), middle.pem()).unwrap();
+    let entry = "/tls/cert-profile[cert-profile-name=own]/entry[entry-id=2]";
+    let configured = format!("/configure/system/security{entry}");
+    let shown = format!("/state/system/security{entry}");
+    let files = r#"{"certificate-file": "below.crt", "key-file": "below.key"}"#;
+    client.apply(set().update(&configured, json(files))).await;
+    let chain = async |known: &str, authorities: Option<&str>| {
+        shows(&client, &shown, &[&format!(r#""computed-chain-state":"{known}""#), authorities.unwrap_or_default()])
+            .await;
+        if authorities.is_none() {
+            eventually(false, async || state(&client, &shown).await.contains("ca-profiles")).await;
+        }
+    };
+    chain("partial", None).await;
+    let authority = |name: &str| {
+        let path = format!("/configure/system/security/pki/ca-profile[ca-profile-name={name}]");
+        let profile = r#"{"admin-state": "enable", "cert-file": "NAME.crt", "revocation-check": "crl-optional"}"#;
+        update(&path, &profile.replace("NAME", name))
+    };
+    client.apply(authority("middle")).await;
+    chain("partial", Some(r#""computed-chain":{"ca-profiles":["middle"]}"#)).await;
+    client.apply(authority("root")).await;
+    chain("complete", Some(r#""computed-chain":{"ca-profiles":["middle","root"]}"#)).await;
+    let disabled = "/configure/system/security/pki/ca-profile[ca-profile-name=middle]/admin-state";
+    client.apply(update(disabled, r#""disable""#)).await;
+    chain("partial", None).await;
+}
+
+/// TLS-039: a client profile is read, checked and shown like one of a server.
+#[tokio::test(flavor = "multi_thread")]
+async fn shows_whether_a_client_profile_can_be_used() {
+    let door = Door::open("crl", "good", |clients| Some(clients.crl(&[2]))).await;
+    let client = door.client(&door.good, "admin").await;
+    let profile = "/configure/system/security/tls/client-tls-profile[client-profile-name=out]";
+    let shown = format!("{TLS}/client-tls-profile[client-profile-name=out]");
+    let down = r#""oper-state":"down""#;
+    client.apply(set().update(profile, json("{}"))).await;
+    shows(&client, &shown, &[down, "/admin-state - is not enable"]).await;
+    client.apply(update(&format!("{profile}/admin-state"), r#""enable""#)).await;
+    shows(&client, &shown, &[down, "/trust-anchor-profile - is not set"]).await;
+    client.apply(update(&format!("{profile}/trust-anchor-profile"), r#""clients""#)).await;
+    shows(&client, &shown, &[r#""oper-state":"up""#]).await;
+    client.apply(update(&format!("{profile}/cert-profile"), r#""own""#)).await;
+    std::fs::remove_file(door.directory.join("server.key")).unwrap();
+    shows(&client, &shown, &[down, "server.key: No such file"]).await;
+    client.apply(set().delete(&format!("{profile}/cert-profile"))).await;
+    shows(&client, &shown, &[r#""oper-state":"up""#]).await;
+    std::fs::remove_file(door.directory.join("clients.crl")).unwrap();
+    shows(&client, &shown, &[down, "clients.crl: No such file"]).await;
+    client.apply(set().delete(profile)).await;
+    eventually("NotFound".to_owned(), async || state(&client, &shown).await).await;
 }
 
 /// Certificates of clients are counted.
@@ -140,7 +207,7 @@ async fn lists_come_and_go_by_themselves() {
     client.capabilities(CapabilityRequest::default()).await.unwrap();
 }
 
-/// A new list is taken into use although the configuration changes before anybody has looked at the file, whether the
+/// TLS-021: a new list is taken into use although the configuration changes before anybody has looked at the file, whether the
 /// change is about certificates or not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_set_hides_no_new_file() {

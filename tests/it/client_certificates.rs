@@ -9,7 +9,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::authority::{Authority, Issued};
 use crate::harness::{Client, eventually};
-use crate::lab::Lab;
+use crate::lab::{DOOR, Lab};
 use crate::net::shake;
 use crate::request::*;
 use crate::text::get_text;
@@ -18,10 +18,9 @@ const PROFILE: &str = "/configure/system/security/tls/server-tls-profile[server-
 const CLIENTS: &str = "/configure/system/security/pki/ca-profile[ca-profile-name=clients]";
 
 const TABLES: &str = r#"
-[configure.system.grpc]
-admin-state = "enable"
-listening-port = PORT
-tls-server-profile = "door"
+protocol-version = "tls-version-all"
+status-verify.default-result = "RESULT"
+authenticate-client.trust-anchor-profile = "clients"
 
 [[configure.system.security.pki.ca-profile]]
 ca-profile-name = "clients"
@@ -38,14 +37,6 @@ trust-anchor = [{ ca-profile-name = "clients" }]
 cert-profile-name = "own"
 admin-state = "enable"
 entry = [{ entry-id = 1, certificate-file = "server.crt", key-file = "server.key" }]
-
-[[configure.system.security.tls.server-tls-profile]]
-server-profile-name = "door"
-admin-state = "enable"
-cert-profile = "own"
-protocol-version = "tls-version-all"
-status-verify.default-result = "RESULT"
-authenticate-client.trust-anchor-profile = "clients"
 "#;
 
 /// A server whose clients need certificates of `clients`, and these.
@@ -59,7 +50,7 @@ pub(crate) struct Door {
 }
 
 pub(crate) fn tables(check: &str, result: &str) -> String {
-    TABLES.replace("CHECK", check).replace("RESULT", result)
+    DOOR.to_owned() + &TABLES.replace("CHECK", check).replace("RESULT", result)
 }
 
 impl Door {
@@ -257,13 +248,14 @@ async fn the_revoked_are_out_in_any_case() {
     }
     let door = Door::open("crl", "good", |clients| Some(clients.crl(&[2]))).await;
     assert_eq!(door.verdicts().await, ONLY_GOOD);
-    // Looked up over OCSP, which nobody is asked over, the status is unknown; the list still names the revoked one.
+    // Without a list the status is unknown, and what is unknown is good or not.
     let client = door.client(&door.good, "admin").await;
-    client.apply(update(&format!("{PROFILE}/status-verify/ee-revocation/primary"), r#""ocsp""#)).await;
-    assert_eq!(door.verdicts().await, ONLY_GOOD);
+    let optional = update(&format!("{CLIENTS}/revocation-check"), r#""crl-optional""#);
+    client.apply(optional.delete(&format!("{CLIENTS}/crl-file"))).await;
+    eventually(UNKNOWN_IS_GOOD, async || door.verdicts().await).await;
     client.apply(update(&format!("{PROFILE}/status-verify/default-result"), r#""revoked""#)).await;
     eventually(NOBODY, async || door.verdicts().await).await;
-    client.apply(update(&format!("{PROFILE}/status-verify/ee-revocation/secondary"), r#""crl""#)).await;
+    client.apply(update(&format!("{CLIENTS}/crl-file"), r#""clients.crl""#)).await;
     eventually(ONLY_GOOD, async || door.verdicts().await).await;
     // A new list is taken with a reload.
     std::fs::write(door.directory.join("clients.crl"), door.clients.crl(&[1])).unwrap();

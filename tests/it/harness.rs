@@ -44,7 +44,10 @@ allow-unsecure-connection = true
 
 [configure.system.management-interface.yang-modules]
 openconfig-modules = true
+"#;
 
+/// A user `admin` who may do all; the password is `admin` too.
+pub(crate) const ADMIN: &str = r#"
 [[configure.system.security.aaa.local-profiles.profile]]
 user-profile-name = "administrative"
 default-action = "permit-all"
@@ -105,7 +108,8 @@ impl Harness {
     async fn start_from(top: &str, yang: &str, tables: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
         let directory = data.path().to_str().unwrap();
-        let text = format!("data-dir = {directory:?}\n{top}\n[yang]\ntest-modules = true\n{yang}\n{BASE}\n{tables}");
+        let text =
+            format!("data-dir = {directory:?}\n{top}\n[yang]\ntest-modules = true\n{yang}\n{BASE}\n{ADMIN}\n{tables}");
         Self::serve(text, data).await
     }
 

@@ -11,21 +11,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::Endpoint;
 
-use crate::harness::{Client, eventually};
+use crate::harness::{ADMIN, Client, eventually};
 
 const BASE: &str = r#"
 [platform.linux]
 enabled = false
-
-[[configure.system.security.aaa.local-profiles.profile]]
-user-profile-name = "administrative"
-default-action = "permit-all"
-
-[[configure.system.security.user-params.local-user.user]]
-user-name = "admin"
-password = "admin"
-access.grpc = true
-console.member = ["administrative"]
 
 [configure.system.management-interface.yang-modules]
 nokia-combined-modules = true
@@ -34,6 +24,19 @@ nokia-combined-modules = true
 /// What serves in plaintext, on the port of the lab: the default one is anybody's.
 pub(crate) const PLAIN: &str = "[configure.system.grpc]\nadmin-state = \"enable\"\nallow-unsecure-connection = true\n\
                                 listening-port = PORT\n";
+
+/// What serves over TLS by the profile `door`, with the certificates of the profile `own`. Keys of `door` may follow.
+pub(crate) const DOOR: &str = r#"
+[configure.system.grpc]
+admin-state = "enable"
+listening-port = PORT
+tls-server-profile = "door"
+
+[[configure.system.security.tls.server-tls-profile]]
+server-profile-name = "door"
+admin-state = "enable"
+cert-profile = "own"
+"#;
 
 /// A running agent with a data directory of its own. Ends with the value.
 pub(crate) struct Lab {
@@ -132,7 +135,7 @@ fn write_file(directory: &Path, keys: &str, port: u16, tables: &str) {
         (false, false) => "[listen]\naddress = \"127.0.0.1\"\nport = 0\n",
     };
     let tables = tables.replace("PORT", &port.to_string());
-    let text = format!("data-dir = {data:?}\n{keys}\n{listen}\n{BASE}\n{tables}");
+    let text = format!("data-dir = {data:?}\n{keys}\n{listen}\n{BASE}\n{ADMIN}\n{tables}");
     std::fs::write(file(directory), text).unwrap();
 }
 

@@ -9,7 +9,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use crate::authority::{Authority, Issued};
 use crate::harness::{Client, eventually, within};
-use crate::lab::Lab;
+use crate::lab::{DOOR, Lab};
 use crate::net::{Offered, offered};
 use crate::request::*;
 use crate::text::get_text;
@@ -18,13 +18,8 @@ const TLS: &str = "/configure/system/security/tls";
 const PROFILE: &str = "/configure/system/security/tls/server-tls-profile[server-profile-name=door]";
 const GRPC: &str = "/configure/system/grpc";
 
-/// The file: a profile `door` with the certificate in `server.crt`, sent with that of the authority in `middle.crt`.
-const TABLES: &str = r#"
-[configure.system.grpc]
-admin-state = "enable"
-listening-port = PORT
-tls-server-profile = "door"
-
+/// The certificate in `server.crt`, sent with that of the authority in `middle.crt`.
+const OWN: &str = r#"
 [[configure.system.security.pki.ca-profile]]
 ca-profile-name = "middle"
 admin-state = "enable"
@@ -37,12 +32,11 @@ admin-state = "enable"
 entry = [{ entry-id = 1, certificate-file = "server.crt", key-file = "server.key", send-chain.ca-profile = [
     { ca-profile-name = "middle" },
 ] }]
-
-[[configure.system.security.tls.server-tls-profile]]
-server-profile-name = "door"
-admin-state = "enable"
-cert-profile = "own"
 "#;
+
+fn tables() -> String {
+    DOOR.to_owned() + OWN
+}
 
 /// Authorities and the files of a server.
 struct Files {
@@ -94,7 +88,7 @@ async fn state(client: &Client) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_takes_over_from_plaintext() {
     let files = Files::new();
-    let unassigned = TABLES.replace("tls-server-profile = \"door\"", "allow-unsecure-connection = true");
+    let unassigned = tables().replace("tls-server-profile = \"door\"", "allow-unsecure-connection = true");
     let (lab, _, root) = files.start(&unassigned).await;
     let plain = lab.client().await;
     assert!(state(&plain).await.contains(r#""oper-transport":"unsecure""#), "{}", state(&plain).await);
@@ -117,7 +111,7 @@ async fn a_profile_takes_over_from_plaintext() {
 /// TLS-017: the versions of the knob, 1.2 unless it says otherwise, act without a restart.
 #[tokio::test(flavor = "multi_thread")]
 async fn versions_follow_their_knob() {
-    let (lab, _, root) = Files::new().start(TABLES).await;
+    let (lab, _, root) = Files::new().start(&tables()).await;
     let client = client(&lab, &root).await;
     let v12 = handshake(&lab, &root, &[&TLS12, &TLS13]).await.unwrap();
     assert_eq!(v12.version, TLS12.version);
@@ -134,14 +128,16 @@ async fn versions_follow_their_knob() {
 /// Cipher suites and groups are those of the lists, in the order of the server.
 #[tokio::test(flavor = "multi_thread")]
 async fn algorithms_are_those_of_the_lists() {
-    let (lab, _, root) = Files::new().start(TABLES).await;
+    let (lab, _, root) = Files::new().start(&tables()).await;
     let client = client(&lab, &root).await;
     let ciphers = r#"{"server-cipher-list-name": "few", "tls12-cipher": [
         {"index": 1, "name": "tls-rsa-with-aes128-cbc-sha"},
         {"index": 2, "name": "tls-ecdhe-ecdsa-aes256-gcm-sha384"},
         {"index": 3, "name": "tls-ecdhe-ecdsa-aes128-gcm-sha256"}
     ], "tls13-cipher": [{"index": 1, "name": "tls-chacha20-poly1305-sha256"}]}"#;
-    let groups = r#"{"server-group-list-name": "one", "tls13-group": [{"index": 1, "name": "tls-ecdhe-384"}]}"#;
+    let groups = r#"{"server-group-list-name": "one", "tls13-group": [
+        {"index": 1, "name": "tls-ecdhe-521"}, {"index": 2, "name": "tls-ecdhe-384"}
+    ]}"#;
     let signatures = r#"{"server-signature-list-name": "one", "tls13-signature": [
         {"index": 1, "name": "tls-ecdsa-secp256r1-sha256"}]}"#;
     client
@@ -184,7 +180,7 @@ async fn algorithms_are_those_of_the_lists() {
 /// instead, the session that is there can put it right, and the state names the place.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_profile_keeps_the_server_down() {
-    let (lab, directory, root) = Files::new().start(TABLES).await;
+    let (lab, directory, root) = Files::new().start(&tables()).await;
     let session = client(&lab, &root).await;
     let own = format!("{TLS}/cert-profile[cert-profile-name=own]");
     let middle = "/configure/system/security/pki/ca-profile[ca-profile-name=middle]";
@@ -219,7 +215,7 @@ async fn a_broken_profile_keeps_the_server_down() {
     // At start as well.
     std::fs::remove_file(directory.join("server.key")).unwrap();
     let data = lab.stop().await;
-    let lab = Lab::start_in(data, "", TABLES).await.unwrap();
+    let lab = Lab::start_in(data, "", &tables()).await.unwrap();
     assert_eq!(lab.agent.address(), None);
 }
 
@@ -227,19 +223,19 @@ async fn a_broken_profile_keeps_the_server_down() {
 /// sessions never notice.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_are_replaced_under_running_sessions() {
-    let (lab, directory, root) = Files::new().start(TABLES).await;
+    let (lab, directory, root) = Files::new().start(&tables()).await;
     let session = client(&lab, &root).await;
     let mut stream = session.subscribe(on_change(["/configure/system/location"])).await;
     stream.round().await;
     let other = Authority::root("other");
     let Issued { certificate, .. } = other.server();
     std::fs::write(directory.join("server.crt"), certificate).unwrap();
-    lab.reload(TABLES).unwrap();
+    lab.reload(&tables()).unwrap();
     session.apply(update("/configure/system/location", r#""one""#)).await;
     assert_eq!(stream.next().await, r#"/configure/system/location = "one""#);
     assert!(handshake(&lab, &root, &[&TLS12]).await.is_some());
     other.server().write(&directory, "server");
-    lab.reload(TABLES).unwrap();
+    lab.reload(&tables()).unwrap();
     eventually((false, true), async || {
         (handshake(&lab, &root, &[&TLS12]).await.is_some(), handshake(&lab, &other, &[&TLS12]).await.is_some())
     })

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use super::StartError;
 use crate::config::Config;
 use crate::net::{Listener, OpenPort, Reception, Tls, Transport, local_addresses};
-use crate::pki::{Files, Identity, Offer, ServerProfile, Tally};
+use crate::pki::{Files, Identity, Offer, Tally, TlsProfile};
 use crate::profile::Profile;
 use crate::schema::{NodeId, Schema};
 use crate::store::{StateWriter, Store};
@@ -361,13 +361,13 @@ fn end(hall: Option<Hall>, reason: &str) -> Option<JoinHandle<()>> {
 }
 
 fn profile_tls(
-    profile: &ServerProfile,
+    profile: &TlsProfile,
     files: &Files,
     checks: &Tally,
     now: Timestamp,
 ) -> Result<(Tls, Option<Timestamp>), String> {
     let loaded = profile.load(files, checks, now).map_err(|unusable| unusable.to_string())?;
-    let clients = loaded.clients.map(|judge| judge as _);
+    let clients = loaded.judge.map(|judge| judge as _);
     let tls = Tls::new(&loaded.identities, &profile.offer, clients);
     let tls = tls.map_err(|error| format!("{} - {error}", profile.path))?.named(&profile.path);
     loaded.identities.iter().for_each(tell_fingerprint);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::config::{Config, Listen, Tls};
 use crate::net::Keepalive;
-use crate::pki::{Files, ServerProfile, Unusable};
+use crate::pki::{Files, TlsProfile, Unusable};
 use crate::profile::Profile;
 use crate::schema::Schema;
 use crate::store::{Named, Tree};
@@ -60,7 +60,7 @@ pub(super) struct Wish {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Security {
     /// By a TLS profile of the model.
-    Profile(Box<ServerProfile>),
+    Profile(Box<TlsProfile>),
     /// By the certificate that the file names, or one made here.
     File,
     /// Not at all.
@@ -100,7 +100,7 @@ pub(in crate::agent) fn is_allowed(schema: &Schema, tree: &Tree) -> bool {
 impl Security {
     fn read(settings: &Settings, profile: &Profile, schema: &Schema, tree: &Tree, grpc: &Named<'_>) -> Self {
         if let Some(name) = grpc.text("tls-server-profile") {
-            return match ServerProfile::read(schema, tree, name) {
+            return match TlsProfile::server(schema, tree, name) {
                 Ok(profile) => Self::Profile(Box::new(profile)),
                 Err(unusable) => Self::from(unusable),
             };

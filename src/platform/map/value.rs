@@ -34,6 +34,8 @@ pub(crate) enum Datum<'r> {
     Mac(Mac),
     /// An IP address.
     Address(IpAddr),
+    /// The members of a leaf-list.
+    Each(Vec<Datum<'r>>),
 }
 
 impl Datum<'_> {
@@ -71,7 +73,7 @@ impl Datum<'_> {
             Self::Count(count) => count.to_string().into(),
             Self::Number(number) => number.to_string().into(),
             Self::Flag(flag) => flag.to_string().into(),
-            Self::Fraction(..) => return None,
+            Self::Fraction(..) | Self::Each(_) => return None,
         })
     }
 }
@@ -91,6 +93,8 @@ pub(crate) enum Make {
     Bool,
     Enum(Box<[Text]>),
     Identity(Box<[Arc<Identity>]>),
+    /// A leaf-list, by what makes a member.
+    Each(Box<Make>),
     /// Everything else by way of text, under the rules of the type. Only for leaves that change rarely.
     Checked {
         ty: Arc<Type>,
@@ -101,12 +105,16 @@ pub(crate) enum Make {
 }
 
 impl Make {
-    /// What the type of a leaf asks for; none when the node is no leaf.
+    /// What the type of a leaf or leaf-list asks for; none when the node is neither.
     pub(crate) fn new(schema: &Schema, node: NodeId) -> Option<Self> {
         let data = schema.node(node);
         let ty = data.ty()?.clone();
         let home = schema.module(data.module).name.clone();
-        matches!(data.kind, Kind::Leaf(_)).then(|| Self::of(&ty, home))
+        match data.kind {
+            Kind::Leaf(_) => Some(Self::of(&ty, home)),
+            Kind::LeafList(_) => Some(Self::Each(Box::new(Self::of(&ty, home)))),
+            _ => None,
+        }
     }
 
     fn of(ty: &Arc<Type>, home: Text) -> Self {
@@ -148,6 +156,12 @@ impl Make {
             Self::Checked { moments: true, .. } if matches!(datum, Datum::Time(_)) => {
                 datum.into_text().map(Value::Text)
             }
+            Self::Each(member) => match datum {
+                Datum::Each(data) => {
+                    data.into_iter().map(|datum| member.value(datum)).collect::<Option<_>>().map(Value::List)
+                }
+                _ => None,
+            },
             Self::Checked { ty, home, .. } => {
                 let text = datum.into_text()?;
                 ty.accept(Input::Text(&text), Rule::Text, home).ok()
