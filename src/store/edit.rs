@@ -50,6 +50,15 @@ pub enum EditError {
     },
 }
 
+impl EditError {
+    /// The place, as text.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::NotConfigurable { path } | Self::KeyDelete { path } => path,
+        }
+    }
+}
+
 /// Applies one edit to the candidate.
 pub(super) fn apply(tree: &mut Tree, schema: &Schema, edit: &Edit, time: Timestamp) -> Result<(), EditError> {
     match edit {

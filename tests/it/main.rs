@@ -75,4 +75,6 @@ mod tls_profiles;
 mod union_replace;
 mod use_models;
 mod users;
+#[path = "../../benches/load/verbatim.rs"]
+mod verbatim;
 mod wire;

@@ -84,6 +84,7 @@ impl Linux {
         let mut gaps = Gaps::default();
         Kernel::new(schema.clone(), &BTreeMap::new(), &mut gaps);
         System::new(schema.clone(), &mut gaps);
+        apply::look_up(schema, &mut gaps);
         gaps.fed()
     }
 

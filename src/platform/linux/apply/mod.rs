@@ -42,6 +42,7 @@ use self::services::{Files, Ledger};
 use self::status::{Status, Working};
 use crate::platform::Handle;
 use crate::platform::map::Gaps;
+use crate::schema::Schema;
 use crate::store::{StateBatch, StateWriter, Store};
 use crate::time::Clock;
 
@@ -141,6 +142,11 @@ pub struct Settings {
     pub resolv_conf: PathBuf,
     /// Where the record of what was changed is kept.
     pub data_dir: PathBuf,
+}
+
+/// Looks all leaves up that the appliers write.
+pub(super) fn look_up(schema: &Arc<Schema>, gaps: &mut Gaps) {
+    Status::new(schema.clone(), gaps);
 }
 
 /// Starts the appliers. They stop when the token is cancelled or the handle is dropped; what they did stays.
