@@ -45,7 +45,7 @@ fuzz-check: setup
 	    $(CARGO) check --manifest-path fuzz/Cargo.toml --target-dir $(TARGET); \
 	fi
 
-interop: setup ## drive the built daemon with gnmic, pygnmi, Telegraf, FreeRADIUS and tacquito (PROFILE=release for the release build)
+interop: setup ## drive the built daemon with gnmic, pygnmi, Telegraf, FreeRADIUS, tacquito and chrony (PROFILE=release for the release build)
 	$(CARGO) build --locked $(if $(filter release,$(PROFILE)),--release)
 	@GANYMEDE=$(TARGET)/$(PROFILE)/ganymede scripts/interop.sh $(PYTEST_FLAGS)
 

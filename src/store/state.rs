@@ -74,9 +74,9 @@ impl StateWriter {
         self.store.schema()
     }
 
-    /// A view of the newest commit, for producers whose state depends on configuration.
-    pub fn watch(&self) -> watch::Receiver<Arc<Commit>> {
-        self.store.watch()
+    /// A view of the newest configuration, for producers whose state depends on it.
+    pub fn watch_configuration(&self) -> watch::Receiver<Arc<Commit>> {
+        self.store.watch_configuration()
     }
 
     /// Commits a batch; `collected` is the time its values were read. Returns the newest commit, which is the one

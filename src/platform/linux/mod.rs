@@ -108,8 +108,7 @@ impl Linux {
         let (routes, known_routes) = latest::channel(None);
         let watch = Watch {
             kernel,
-            commits: writer.watch(),
-            configurations: None,
+            configured: writer.watch_configuration(),
             writer: writer.clone(),
             clock: clock.clone(),
             interval,
