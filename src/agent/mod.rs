@@ -9,6 +9,7 @@ mod datastore;
 mod element;
 mod endpoint;
 mod error;
+mod idle;
 mod models;
 mod operator;
 mod patience;
@@ -146,7 +147,8 @@ impl Agent {
         };
         let config = &self.datastore.config;
         let patience = patience::watch(config, &self.clock, &served);
-        tokio::join!(serving, patience, storage::watch(config, &self.clock, &served));
+        let idle = idle::watch(&self.datastore.store, &served);
+        tokio::join!(serving, patience, idle, storage::watch(config, &self.clock, &served));
     }
 
     async fn serve_until(&self, shutdown: CancellationToken) {
