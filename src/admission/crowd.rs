@@ -157,6 +157,10 @@ impl Visit {
         !self.seated.load(Ordering::Relaxed) && self.checks.load(Ordering::Relaxed) == 0
     }
 
+    fn why(&self) -> Option<Ended> {
+        self.why.get().copied()
+    }
+
     fn end(&self, why: Ended) {
         // Whoever sees the token cancelled finds the reason.
         let _ = self.why.set(why);
@@ -182,7 +186,7 @@ impl Arrival {
 
     /// Why it has to be closed; none when its server has gone down.
     pub fn why(&self) -> Option<Ended> {
-        self.visit.why.get().copied()
+        self.visit.why()
     }
 
     /// For its session.
@@ -220,6 +224,11 @@ impl Handle {
     pub(super) fn checking(&self) -> Checking<'_> {
         self.0.checks.fetch_add(1, Ordering::Relaxed);
         Checking(&self.0)
+    }
+
+    /// Why the connection had to be closed; none when its client or its server went.
+    pub(super) fn why(&self) -> Option<Ended> {
+        self.0.why()
     }
 
     /// Closes the connection.

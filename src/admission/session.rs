@@ -230,7 +230,8 @@ impl Sessions {
         let was_seated = open.seated.len() < seats;
         drop(open);
         if was_seated {
-            self.log.write(self.event("session-close", session));
+            let reason = session.connection.why().map(|why| why.to_string()).unwrap_or_default();
+            self.log.write(Event { reason, ..self.event("session-close", session) });
         }
     }
 

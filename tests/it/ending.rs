@@ -7,7 +7,8 @@ use ganymede::control::{Answer, Question, ask};
 use crate::harness::{Client, Harness, eventually};
 use crate::request::*;
 
-/// AUTH-023: an administrator ends a session: its subscriptions read why, its seat is free, others go on.
+/// AUTH-023: an administrator ends a session: its subscriptions read why, as the log does, its seat is
+/// free, others go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_administrator_ends_a_session() {
     let harness = Harness::start().await;
@@ -33,6 +34,8 @@ async fn an_administrator_ends_a_session() {
     let again = Question::EndSession { id: facts.id };
     let gone = Answer::Refused { reason: format!("there is no session {}", facts.id) };
     eventually(gone, async || asks(again.clone()).await).await;
+    let closed = format!(r#""session":{},"verdict":"authorized","reason":"ended by an administrator""#, facts.id);
+    eventually(true, async || harness.security_log().lines().any(|line| line.contains(&closed))).await;
     client.apply(update("/test/types/uint8", "1")).await;
     assert_eq!(ours.next().await, "/test/types/uint8 = 1");
 }

@@ -185,6 +185,32 @@ async fn does_not_wait_for_clients_that_do_not_read() {
     eventually(1, async || connections()).await;
 }
 
+/// TLS-035: TCP keepalive comes and goes with its leaf, for the connections that are made then.
+#[tokio::test(flavor = "multi_thread")]
+async fn keepalive_holds_for_new_connections() {
+    let lab = Lab::start(PLAIN).await;
+    let client = lab.client().await;
+    // The kernel's view: how many connections of this port have a timer for probes.
+    let probed = || {
+        let text = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let port = format!(":{:04X}", lab.port);
+        let fields = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        fields.filter(|field| field[1].ends_with(&port) && field[3] == "01" && field[5].starts_with("02:")).count()
+    };
+    let keepalive = format!("{GRPC}/tcp-keepalive");
+    client.apply(update(&keepalive, r#"{"admin-state":"enable","idle-time":600}"#)).await;
+    // The port follows the configuration soon after it.
+    let probes = async || {
+        let new = lab.client().await;
+        new.capabilities(CapabilityRequest::default()).await.unwrap();
+        probed() > 0
+    };
+    eventually(true, &probes).await;
+    client.apply(update(&keepalive, r#"{"admin-state":"disable"}"#)).await;
+    eventually(0, async || probed()).await;
+    eventually(false, &probes).await;
+}
+
 /// TLS-009, TLS-010: plaintext comes and goes with its leaf, and what was said in plaintext ends with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn plaintext_needs_its_leaf() {
