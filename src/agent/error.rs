@@ -81,6 +81,7 @@ impl StartError {
             CommitError::Edit { source, .. } => Some(source.to_string()),
             CommitError::Constraints(violations) => violations.first().map(ToString::to_string),
             CommitError::Denied(_)
+            | CommitError::Inquiries(_)
             | CommitError::Journal(_)
             | CommitError::NotKept { .. }
             | CommitError::Waiting { .. } => None,

@@ -10,6 +10,7 @@ mod request;
 mod text;
 
 mod aaa;
+mod aaa_commands;
 mod aaa_rights;
 mod aaa_servers;
 mod admission;
