@@ -2,6 +2,8 @@
 
 SHELL := /bin/bash
 CARGO ?= cargo
+# Where cargo builds.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Which build of the daemon the interop suite drives: debug (what `cargo test` has built anyway) or release.
 PROFILE ?= debug
 CONFIG ?= config/lab.toml
@@ -23,7 +25,7 @@ build: setup
 run: build ## start the lab configuration on 127.0.0.1:57400 (CONFIG=config/lab-tls.toml for TLS on 57401)
 	@mkdir -p lab
 	@scripts/hints.sh $(CONFIG)
-	@exec target/release/ganymede run --config $(CONFIG)
+	@exec $(TARGET)/release/ganymede run --config $(CONFIG)
 
 lint: setup ## rustfmt and clippy
 	$(CARGO) fmt --check
@@ -40,12 +42,12 @@ doc: setup ## the API documentation; a broken link is an error
 fuzz-check: setup
 	@if [ -f fuzz/Cargo.toml ]; then \
 	    echo "$(CARGO) check --manifest-path fuzz/Cargo.toml"; \
-	    $(CARGO) check --manifest-path fuzz/Cargo.toml --target-dir target; \
+	    $(CARGO) check --manifest-path fuzz/Cargo.toml --target-dir $(TARGET); \
 	fi
 
-interop: setup ## drive the built daemon with gnmic, pygnmi, Telegraf, FreeRADIUS and tacquito (PROFILE=release for the release build)
+interop: setup ## drive the built daemon with gnmic, pygnmi, Telegraf, FreeRADIUS, tacquito and chrony (PROFILE=release for the release build)
 	$(CARGO) build --locked $(if $(filter release,$(PROFILE)),--release)
-	@GANYMEDE=target/$(PROFILE)/ganymede scripts/interop.sh $(PYTEST_FLAGS)
+	@GANYMEDE=$(TARGET)/$(PROFILE)/ganymede scripts/interop.sh $(PYTEST_FLAGS)
 
 field-numbers: ## give new nodes of yang/ their field numbers for the encoding BYTES
 	FIELD_NUMBERS=append $(CARGO) test --locked --lib every_embedded_node_has_a_committed_number

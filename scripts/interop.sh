@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs the interop suite against the daemon named by GANYMEDE: interop.sh [pytest arguments].
 #
-# Needs gnmic, Telegraf, tacquito, FreeRADIUS, a client of gRPC 1.0 and Python. What cannot be had is named, its cases
-# are left out, and with CI=true that is a failure.
+# Needs gnmic, Telegraf, tacquito, FreeRADIUS, chrony, a client of gRPC 1.0 and Python. What cannot be had is named, its
+# cases are left out, and with CI=true that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,6 +24,10 @@ fi
 
 if ! scripts/setup.sh radius; then
     leave_out "no FreeRADIUS: the cases that need it are left out; they are listed as skipped"
+fi
+
+if ! scripts/setup.sh chrony; then
+    leave_out "no chrony: the cases that need it are left out; they are listed as skipped"
 fi
 
 wanted=tests/interop/requirements.txt

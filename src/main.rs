@@ -140,8 +140,9 @@ fn list_on_change_paths(yang: &Sources) -> ExitCode {
         Ok(loaded) => loaded,
         Err(error) => return failed(&error, CONFIGURATION),
     };
+    let written = producers(&loaded.schema);
     let mut out = std::io::stdout().lock();
-    for path in on_change_paths(&loaded.schema) {
+    for path in on_change_paths(&loaded.schema, |leaf| written.contains_key(&leaf)) {
         // Whoever reads may have had enough: `| head`.
         if writeln!(out, "{path}").is_err() {
             break;

@@ -4,7 +4,14 @@
 //! right above it or its body name the row (`SUB-017`, or a range such as `ENC-030 to ENC-039`). Whether the test
 //! proves the row is for a reviewer to judge.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -18,7 +18,8 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic::{Request, Streaming};
 
 use crate::Result;
-use crate::wire::{Counting, Seen, Verbatim};
+use crate::verbatim::Verbatim;
+use crate::wire::{Counting, Seen};
 
 /// How long a server may be silent before its sync response, or before it ends a ONCE.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(30);

@@ -20,6 +20,7 @@ mod request;
 mod standalone;
 mod stats;
 mod storm;
+mod verbatim;
 mod w1;
 mod w2;
 mod w3;

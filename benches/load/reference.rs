@@ -24,7 +24,7 @@ use tower_service::Service;
 
 use crate::Result;
 use crate::reference_messages::{COUNTERS, Splicing, Step, Table, object};
-use crate::wire::Verbatim;
+use crate::verbatim::Verbatim;
 
 /// How the messages are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

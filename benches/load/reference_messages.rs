@@ -13,7 +13,7 @@ use prost::encoding::{encode_varint, encoded_len_varint};
 use tonic::Status;
 use tonic::codec::{Codec, EncodeBuf, Encoder};
 
-use crate::wire::Verbatim;
+use crate::verbatim::Verbatim;
 
 /// Counters of each list entry.
 pub(crate) const COUNTERS: [&str; 10] = [

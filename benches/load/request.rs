@@ -99,7 +99,7 @@ pub(crate) fn set(at: &str, json: String) -> Result<Bytes> {
 /// A path text as the message; `origin:/a/b` names an origin.
 fn path(text: &str) -> Result<gnmi::Path> {
     let (origin, rest) = match text.split_once(":/") {
-        Some((origin, _)) if !origin.contains(['/', '[']) => (origin, &text[origin.len() + 1..]),
+        Some((origin, _)) if !origin.contains(['/', '[']) => text.split_once(':').unwrap_or(("", text)),
         _ => ("", text),
     };
     let elem = RawPath::parse(rest)?

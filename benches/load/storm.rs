@@ -173,7 +173,9 @@ impl Storm {
     async fn slowloris(&self) -> Result<()> {
         let mut stream = self.connect().await?;
         stream.write_all(PREFACE).await?;
-        stream.write_all(&frame(1, 0, 1, &[0; 16_000])[..9]).await?;
+        // The head of a frame whose content never comes.
+        let head: Vec<u8> = frame(1, 0, 1, &[0; 16_000]).into_iter().take(9).collect();
+        stream.write_all(&head).await?;
         loop {
             sleep(Duration::from_millis(50)).await;
             stream.write_all(&[0x40]).await?;

@@ -1,13 +1,15 @@
-//! Reading a `SubscribeResponse` without building it, and the codecs that carry encoded messages through tonic.
+//! Reading a `SubscribeResponse` without building it, and the codec that carries it through tonic.
 //!
 //! Only what the load client counts is read: the timestamp (field 1 of the notification), how many updates (field 4)
 //! and deletes (field 5) there are, the duplicates (field 4 of an update), and whether this is the sync response. Values
 //! and paths are skipped, so the client costs far less than any server and stays off the measurement.
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf, Bytes};
 use ganymede::time::{Clock, Timestamp};
 use tonic::Status;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::{Codec, DecodeBuf, Decoder};
+
+use crate::verbatim::Verbatim;
 
 /// What one message of a subscription amounts to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,44 +145,5 @@ impl Decoder for Counting {
             .ok_or_else(|| Status::internal("a message that is no SubscribeResponse"))?;
         src.advance(seen.bytes);
         Ok(Some(seen))
-    }
-}
-
-/// Messages go out and come in as they are on the wire.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Verbatim;
-
-impl Codec for Verbatim {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Verbatim {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, dst: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        dst.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Verbatim {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, src: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let length = src.remaining();
-        Ok(Some(src.copy_to_bytes(length)))
     }
 }

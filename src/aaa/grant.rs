@@ -159,6 +159,7 @@ impl Users {
     }
 
     /// A user that a server has vouched for (AUTH-010 to AUTH-013).
+    #[expect(clippy::indexing_slicing, reason = "not empty, as just seen")]
     pub(super) fn vouched(&self, tree: &Tree, grant: &Arc<Grant>) -> User {
         let nodes = self.grants();
         let template = nodes.template(tree, grant.method);

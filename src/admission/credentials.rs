@@ -24,8 +24,8 @@ pub(super) fn read(headers: &HeaderMap, encrypted: bool) -> Option<Credentials> 
     let basic = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, encoded) = basic.split_once(' ')?;
     let decoded = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
-    let colon = decoded.iter().position(|&byte| byte == b':')?;
-    complete(std::str::from_utf8(&decoded[..colon]).ok()?, &decoded[colon + 1..])
+    let mut parts = decoded.splitn(2, |&byte| byte == b':');
+    complete(std::str::from_utf8(parts.next()?).ok()?, parts.next()?)
 }
 
 /// Whether an RPC leaves it to the certificate of its client to say who makes it: it has no password of any kind, and no

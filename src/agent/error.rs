@@ -77,17 +77,8 @@ pub enum StartError {
 impl StartError {
     /// A refusal of what the file says, led back to the line that says it.
     pub(super) fn refused(error: CommitError, models: &ModelTables) -> Self {
-        let path = match &error {
-            CommitError::Edit { source, .. } => Some(source.to_string()),
-            CommitError::Constraints(violations) => violations.first().map(ToString::to_string),
-            CommitError::Denied(_)
-            | CommitError::Inquiries(_)
-            | CommitError::Journal(_)
-            | CommitError::NotKept { .. }
-            | CommitError::Waiting { .. } => None,
-        };
-        let path = path.as_deref().and_then(|text| text.split(" - ").next());
-        let line = path.and_then(|path| models.line_of(&RawPath::parse(path).ok()?));
+        let path = error.path().and_then(|path| RawPath::parse(path).ok());
+        let line = path.and_then(|path| models.line_of(&path));
         Self::Startup { place: line.unwrap_or_else(|| models.file().to_owned()), error }
     }
 

@@ -1,12 +1,14 @@
-//! The deadline of the commit that waits for its confirmation.
+//! The time of the commit that waits for its confirmation.
 //!
 //! Invariant: a commit whose time is over is taken back as soon as the disk lets it be, whoever made it and whether or
 //! not the client is still there (EXT-011, EXT-019); one that waits at the shutdown is taken back then, as the next
-//! start would.
+//! start would. The time counts from when the commit is in effect: what the disk takes for it is not taken from its
+//! client.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinError;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -16,13 +18,12 @@ use crate::time::Clock;
 /// Wait before another attempt when the disk refuses. Until then the commit goes on waiting, and no other one is made.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Watches the deadline until `stop`.
+/// Takes back what nobody confirms, until `stop`.
 pub(super) async fn watch(config: &Arc<ConfigWriter>, clock: &Clock, stop: &CancellationToken) {
     let mut waiting = config.waiting();
-    let mut retry = None;
+    waiting.mark_changed();
+    let mut due = None;
     loop {
-        let deadline = waiting.borrow_and_update().as_ref().map(|waiting| Instant::from_std(waiting.deadline));
-        let due = deadline.map(|deadline| retry.map_or(deadline, |retry: Instant| retry.max(deadline)));
         tokio::select! {
             () = stop.cancelled() => break,
             changed = waiting.changed() => {
@@ -30,13 +31,14 @@ pub(super) async fn watch(config: &Arc<ConfigWriter>, clock: &Clock, stop: &Canc
                 if changed.is_err() {
                     return;
                 }
-                retry = None;
+                let waiting = waiting.borrow_and_update().clone();
+                due = waiting.map(|waiting| (Instant::now() + waiting.patience, waiting));
             }
-            () = reached(due) => {
-                let ended = blocking(config, clock, |config, clock| {
-                    config.expire(Instant::now().into_std(), clock.now())
-                });
-                retry = told(ended.await, "was not confirmed in time").err().map(|Refused| Instant::now() + RETRY);
+            over = reached(due.clone()) => {
+                let asked = over.clone();
+                let ended = blocking(config, clock, move |config, clock| config.expire(&asked, clock.now()));
+                let refused = told(ended.await, "was not confirmed in time").is_err();
+                due = refused.then(|| (Instant::now() + RETRY, over));
             }
         }
     }
@@ -44,39 +46,43 @@ pub(super) async fn watch(config: &Arc<ConfigWriter>, clock: &Clock, stop: &Canc
     let _ = told(ended.await, "was not confirmed before the shutdown");
 }
 
-async fn reached(due: Option<Instant>) {
+async fn reached(due: Option<(Instant, Waiting)>) -> Waiting {
     match due {
-        Some(due) => tokio::time::sleep_until(due).await,
+        Some((moment, over)) => {
+            tokio::time::sleep_until(moment).await;
+            over
+        }
         None => std::future::pending().await,
     }
 }
 
 type Ended = Result<Option<Waiting>, CommitError>;
 
-/// The disk refused.
+/// It still waits.
 struct Refused;
 
 async fn blocking(
     config: &Arc<ConfigWriter>,
     clock: &Clock,
     act: impl FnOnce(&ConfigWriter, &Clock) -> Ended + Send + 'static,
-) -> Ended {
+) -> Result<Ended, JoinError> {
     let (config, clock) = (config.clone(), clock.clone());
-    // A panic is in the log already; the next attempt is as good as this one.
-    tokio::task::spawn_blocking(move || act(&config, &clock)).await.unwrap_or(Ok(None))
+    tokio::task::spawn_blocking(move || act(&config, &clock)).await
 }
 
 /// Logs what became of it.
-fn told(ended: Ended, why: &str) -> Result<(), Refused> {
+fn told(ended: Result<Ended, JoinError>, why: &str) -> Result<(), Refused> {
     match ended {
-        Ok(None) => Ok(()),
-        Ok(Some(Waiting { id, author, .. })) => {
+        Ok(Ok(None)) => Ok(()),
+        Ok(Ok(Some(Waiting { id, author, .. }))) => {
             tracing::warn!(%id, user = author.user, "commit {why}, taken back");
             Ok(())
         }
-        Err(error) => {
+        Ok(Err(error)) => {
             tracing::error!("commit {why} and cannot be taken back: {error}");
             Err(Refused)
         }
+        // A panic is in the log already; the next attempt is as good as this one.
+        Err(_) => Err(Refused),
     }
 }

@@ -103,7 +103,7 @@ fn log(reloaded: &Reloaded, file: &Path) {
 
 /// Settings outside the YANG tables that differ from those in effect.
 fn settings(current: &Config, new: &Config) -> Vec<Setting> {
-    let (before, after) = (lines(current), lines(new));
+    let (before, after) = (current.settings(), new.settings());
     let keys = before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
     let value = |side: &BTreeMap<String, String>, key: &String| side.get(key).cloned().unwrap_or_default();
     let differing = keys.filter(|key| before.get(*key) != after.get(*key));
@@ -114,21 +114,4 @@ fn settings(current: &Config, new: &Config) -> Vec<Setting> {
         key: key.clone(),
     };
     differing.map(setting).collect()
-}
-
-/// Every setting with its value as TOML, by its dotted key.
-fn lines(config: &Config) -> BTreeMap<String, String> {
-    let mut config = config.clone();
-    config.models = config::ModelTables::default();
-    let text = config.print();
-    let mut table = String::new();
-    let mut found = BTreeMap::new();
-    for line in text.lines() {
-        if line.starts_with('[') {
-            table = format!("{}.", line.trim_matches(['[', ']']));
-        } else if let Some((key, value)) = line.split_once(" = ") {
-            found.insert(format!("{table}{key}"), value.to_owned());
-        }
-    }
-    found
 }

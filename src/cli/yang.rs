@@ -129,6 +129,7 @@ fn shortened(organization: &str) -> String {
     text
 }
 
+#[expect(clippy::indexing_slicing, reason = "columns of rows that all have as many")]
 fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);

@@ -89,6 +89,7 @@ impl WireNames {
         self.spans.get(node.index()).copied().unwrap_or_default()
     }
 
+    #[expect(clippy::indexing_slicing, reason = "spans lie in these bytes")]
     fn slice(&self, start: u32, end: u32) -> &[u8] {
         &self.bytes[start as usize..end as usize]
     }

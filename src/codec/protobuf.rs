@@ -99,6 +99,7 @@ pub(super) fn put_wide_nested(out: &mut Vec<u8>, key: WideKey, write: impl FnOnc
 /// Writes the length of a field whose content begins at `start` and ends where `out` does, over the one byte that was
 /// left for it.
 #[inline]
+#[expect(clippy::indexing_slicing, reason = "the caller left this room")]
 pub(super) fn close_nested(out: &mut Vec<u8>, start: usize) {
     let length = out.len() - start;
     match u8::try_from(length) {
@@ -109,6 +110,7 @@ pub(super) fn close_nested(out: &mut Vec<u8>, start: usize) {
 
 /// Writes the length of a field in front of its content at `start`, where one byte was left for it.
 #[cold]
+#[expect(clippy::indexing_slicing, reason = "the caller left this room")]
 fn widen(out: &mut Vec<u8>, start: usize, length: usize) {
     let (bytes, width) = varint_bytes(length as u64);
     out.resize(out.len() + width - 1, 0);
@@ -118,6 +120,7 @@ fn widen(out: &mut Vec<u8>, start: usize, length: usize) {
 
 /// Writes key and length so that they end right before `content`, over room that was left there; returns where they
 /// begin.
+#[expect(clippy::indexing_slicing, reason = "the caller left this room")]
 pub(super) fn backfill_head(out: &mut [u8], key: Key, content: usize) -> usize {
     let (bytes, width) = varint_bytes((out.len() - content) as u64);
     let start = content - width - 1;

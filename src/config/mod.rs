@@ -14,6 +14,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,7 @@ pub use export::toml_from_json;
 pub use settings::{Config, Linux, Listen, Platform, Release, SecurityLogFile, Sim, Tls};
 
 use keys::Keys;
+use source::key_text;
 
 use crate::pki::Files;
 
@@ -114,12 +116,36 @@ impl Config {
     /// The settings as TOML: every key with the value in effect, then the model tables as the file has them, plain-text
     /// passwords masked.
     pub fn print(&self) -> String {
+        let mut out = self.print_settings();
+        self.models.print(&mut out);
+        out
+    }
+
+    /// Every setting outside the model tables that has a value, as TOML, by its dotted key.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        let printed = self.print_settings().parse::<toml::Table>();
+        debug_assert!(printed.is_ok());
+        flatten("", printed.unwrap_or_default(), &mut found);
+        found
+    }
+
+    fn print_settings(&self) -> String {
         let mut out = String::new();
         // Printing walks a copy, because the walk that reads is the same one.
         let walked = settings::visit(&mut self.clone(), &mut Keys::print(&mut out));
         debug_assert!(walked.is_ok());
-        self.models.print(&mut out);
         out
+    }
+}
+
+fn flatten(prefix: &str, table: toml::Table, found: &mut BTreeMap<String, String>) {
+    for (key, value) in table {
+        let key = format!("{prefix}{}", key_text(&key));
+        match value {
+            toml::Value::Table(below) => flatten(&format!("{key}."), below, found),
+            value => drop(found.insert(key, value.to_string())),
+        }
     }
 }
 

@@ -227,3 +227,15 @@ fn places_lead_back_to_lines() {
     let changed = parse("g.toml", &text.replace("id = 5", "id = 6")).unwrap().models;
     assert_ne!(tables.fingerprint(), changed.fingerprint());
 }
+
+#[test]
+fn settings_go_by_their_dotted_keys() {
+    let text =
+        "[limits]\nsessions = 5\n[platform.linux.ports]\n\"1/1/1\" = \"eth0\"\n[configure.system]\nname = \"a\"\n";
+    let (settings, defaults) = (parse("a", text).unwrap().settings(), Config::default().settings());
+    let differing: Vec<_> = settings.iter().filter(|(key, value)| defaults.get(*key) != Some(value)).collect();
+    let text = differing.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>();
+    assert_eq!(text, ["limits.sessions = 5", r#"platform.linux.ports."1/1/1" = "eth0""#]);
+    assert!(!defaults.contains_key("security-log.path"), "it has no value");
+    assert_eq!(defaults["limits.sessions"], "8");
+}

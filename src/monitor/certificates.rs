@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::listing::Listing;
 use crate::pki::{Findings, Found, Tally};
-use crate::platform::map::{Datum, Gaps, Row, Single};
+use crate::platform::map::{Datum, Gaps, Row, Single, Table};
 use crate::schema::Schema;
 use crate::store::StateBatch;
 
@@ -42,6 +42,17 @@ const CHECKS_ROWS: &[Row<(u64, u64)>] = &[
 
 fn flags(now: &Found) -> Option<Datum<'_>> {
     (!now.flags.is_empty()).then(|| Datum::Text((&*now.flags).into()))
+}
+
+/// Looks all leaves up.
+pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
+    Table::new(schema, CHECKS, CHECKS_ROWS, gaps);
+    Table::new(schema, AUTHORITY, AUTHORITY_ROWS, gaps);
+    Table::new(schema, CERTIFICATE, CERTIFICATE_ROWS, gaps);
+    Table::new(schema, ENTRY, ENTRY_ROWS, gaps);
+    Table::new(schema, ANCHORS, ANCHORS_ROWS, gaps);
+    Table::new(schema, SERVER, PROFILE_ROWS, gaps);
+    Table::new(schema, CLIENT, PROFILE_ROWS, gaps);
 }
 
 /// The profiles.

@@ -80,6 +80,8 @@ impl Monitor {
         sessions::look_up(schema, &mut gaps);
         subscriptions::look_up(schema, &mut gaps);
         commits::look_up(schema, &mut gaps);
+        certificates::look_up(schema, &mut gaps);
+        users::look_up(schema, &mut gaps);
         gaps.fed()
     }
 

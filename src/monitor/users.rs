@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::listing::Listing;
 use crate::aaa::{LoginRecord, LoginRecords};
-use crate::platform::map::{Datum, Gaps, Row};
+use crate::platform::map::{Datum, Gaps, Row, Table};
 use crate::schema::Schema;
 use crate::store::{StateBatch, Tree};
 use crate::value::Text;
@@ -25,6 +25,12 @@ const LOCKOUT_ROWS: &[Row<LoginRecord>] = &[
     Row("remaining-login-attempts", |now| Some(Datum::Number(now.left?.into()))),
     Row("remaining-lockout-time", |now| Some(seconds(now.locked.unwrap_or_default()))),
 ];
+
+/// Looks all leaves up.
+pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
+    Table::new(schema, USER, USER_ROWS, gaps);
+    Table::new(schema, LOCKOUT, LOCKOUT_ROWS, gaps);
+}
 
 /// The users, and what is known of each in the tree.
 pub(super) struct Users {

@@ -7,8 +7,8 @@
 use http::header::HeaderName;
 use http::{HeaderMap, Request};
 
-const SENT: HeaderName = HeaderName::from_static("grpc-encoding");
-const OFFERED: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+pub(super) const SENT: HeaderName = HeaderName::from_static("grpc-encoding");
+pub(super) const OFFERED: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// Takes the offer of compression out of a request that is not compressed.
 pub fn in_kind<B>(mut request: Request<B>) -> Request<B> {

@@ -180,8 +180,7 @@ mod tests {
     use crate::time::Clock;
 
     /// SUB-043: packets are marked as the first subscription asks, until the last one has ended.
-    async fn marks(address: &str, tos: impl Fn(&TcpStream) -> u8) {
-        let Ok(listener) = TcpListener::bind(address).await else { return };
+    async fn marks(listener: TcpListener, tos: impl Fn(&TcpStream) -> u8) {
         let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -216,7 +215,15 @@ mod tests {
     /// SUB-043, on IPv4 and on a listener for both.
     #[tokio::test]
     async fn marks_packets_as_the_first_subscription_asks() {
-        marks("127.0.0.1:0", |stream| sockopt::ip_tos(stream).unwrap()).await;
-        marks("[::1]:0", |stream| sockopt::ipv6_tclass(stream).unwrap().try_into().unwrap()).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        marks(listener, |stream| sockopt::ip_tos(stream).unwrap()).await;
+        match TcpListener::bind("[::1]:0").await {
+            Ok(listener) => marks(listener, |stream| sockopt::ipv6_tclass(stream).unwrap().try_into().unwrap()).await,
+            Err(error) => {
+                let has_ipv6 = std::fs::read_to_string("/proc/net/if_inet6").is_ok_and(|found| !found.is_empty());
+                assert!(!has_ipv6, "{error}");
+                eprintln!("nothing is shown about IPv6, which this machine does not have");
+            }
+        }
     }
 }

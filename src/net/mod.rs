@@ -9,16 +9,16 @@ mod connection;
 mod listener;
 mod local;
 mod message;
-mod nameless;
 mod server;
 mod tls;
 mod turn;
+mod wording;
 
 pub use compression::in_kind;
 pub use connection::Connection;
 pub use listener::{BindError, Entrance, Keepalive, Listener, OpenPort, Reception, Transport};
 pub use local::local_addresses;
 pub use message::{Limited, MessageLimit};
-pub use nameless::Nameless;
 pub use server::{STREAMS_PER_CONNECTION, server};
 pub use tls::{Tls, TlsError};
+pub use wording::Wording;

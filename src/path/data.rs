@@ -53,6 +53,7 @@ impl DataPath {
     }
 
     /// The path one step shorter; the root for the root.
+    #[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
     pub fn parent(&self) -> Self {
         let length = self.steps.len().saturating_sub(1);
         Self { steps: self.steps[..length].into() }

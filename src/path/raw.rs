@@ -89,6 +89,7 @@ impl RawElem {
     }
 
     /// Parses the element at the start of `text`, whose name goes up to one of `name_ends`. Also returns what follows.
+    #[expect(clippy::string_slice, reason = "positions that a search in this very text found")]
     fn parse_first<'t>(text: &'t str, name_ends: &[char], whole: &str) -> Result<(Self, &'t str), PathTextError> {
         let (name, mut rest) = text.split_at(text.find(name_ends).unwrap_or(text.len()));
         if name.is_empty() {
@@ -112,6 +113,7 @@ impl RawElem {
 }
 
 /// The element at the start of `text` goes wrong where `rest` begins.
+#[expect(clippy::string_slice, reason = "positions that a search in this very text found")]
 fn malformed(text: &str, rest: &str, whole: &str) -> PathTextError {
     let end = text.len() - rest.len() + rest.find('/').unwrap_or(rest.len());
     PathTextError::Predicate { path: whole.to_owned(), element: text[..end].to_owned() }
@@ -126,6 +128,7 @@ fn check_text(text: &str) -> Result<(), PathTextError> {
 }
 
 /// Byte position of the unescaped `]`; a quoted value may hold brackets.
+#[expect(clippy::string_slice, reason = "positions that a search in this very text found")]
 fn closing_bracket(inner: &str) -> Option<usize> {
     let value = inner.find('=').map_or(0, |equals| equals + 1);
     let quote = inner[value..].chars().next().filter(|symbol| matches!(symbol, '"' | '\''));

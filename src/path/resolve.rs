@@ -372,6 +372,7 @@ impl Walk<'_> {
     }
 
     /// The key match an element asks for; none when a name wildcard carries keys this node does not have.
+    #[expect(clippy::indexing_slicing, reason = "positions that a search in these very names and elements found")]
     fn keys(&self, id: NodeId, elem: &RawElem) -> Result<Option<KeyMatch>, PathError> {
         let schema = self.resolver.schema;
         let node = schema.node(id);
@@ -440,6 +441,7 @@ impl Walk<'_> {
         PathError::UnknownKey { path: self.raw.to_string(), key: key.to_owned(), expected: names.join(", ") }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "positions that a search in these very names and elements found")]
     fn unknown(&self, position: usize, elem: &RawElem) -> PathError {
         let path = RawPath { origin: None, elems: self.raw.elems[..=position].to_vec() }.to_string();
         let schema = self.resolver.schema;

@@ -55,6 +55,7 @@ type Class = Box<[u32]>;
 
 impl AccessRules {
     /// Lays rules out over a schema.
+    #[expect(clippy::indexing_slicing, reason = "a partition point of this very list")]
     pub fn new(schema: &Schema, rules: &[AccessRule]) -> Self {
         let laid: Box<[Laid]> = rules.iter().map(Laid::new).collect();
         let mut ends: Vec<(Option<NodeId>, u32)> = (0..).zip(&laid).map(|(index, rule)| (rule.node, index)).collect();

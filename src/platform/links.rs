@@ -133,6 +133,7 @@ impl Tables {
     }
 
     /// Where an address stands. Primary and link-local addresses are leaves of the interface in nokia-state.
+    #[expect(clippy::indexing_slicing, reason = "kinds are numbered as their tables are")]
     fn address(&self, schema: &Schema, seen: &Seen, address: &Address, primary: bool) -> Vec<Placed> {
         let (name, ip) = (Datum::Shared(&seen.link.name), Datum::Address(address.ip));
         let router = [Datum::word(nokia::ROUTER), Datum::Shared(seen.interface_name()), ip.clone()];
@@ -226,6 +227,7 @@ impl Links {
     }
 
     /// Its counters as they are now.
+    #[expect(clippy::indexing_slicing, reason = "kinds are numbered as their tables are")]
     pub(crate) fn count(&mut self, index: u32, counters: Counters, batch: &mut StateBatch) {
         let Some(known) = self.known.get_mut(&index) else { return };
         let before = known.counters.replace(counters);
@@ -322,6 +324,7 @@ impl Known {
         self.write_facts(tables, batch);
     }
 
+    #[expect(clippy::indexing_slicing, reason = "kinds are numbered as their tables are")]
     fn write_facts(&mut self, tables: &Tables, batch: &mut StateBatch) {
         for (kind, object) in &mut self.places.facts {
             tables.facts[*kind].write(object, &self.seen, batch);
@@ -329,12 +332,14 @@ impl Known {
     }
 
     /// Writes what follows from what differs from before.
+    #[expect(clippy::indexing_slicing, reason = "kinds are numbered as their tables are")]
     fn update_facts(&mut self, tables: &Tables, before: &Seen, batch: &mut StateBatch) {
         for (kind, object) in &mut self.places.facts {
             tables.facts[*kind].update(object, Some(before), &self.seen, batch);
         }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "kinds are numbered as their tables are")]
     fn write_counters(&mut self, tables: &Tables, batch: &mut StateBatch) {
         let Some(counters) = &self.counters else { return };
         for (kind, object) in &mut self.places.counters {
@@ -348,6 +353,7 @@ impl Known {
         }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "kinds are numbered as their tables are")]
     fn write_addresses(&mut self, schema: &Schema, tables: &Tables, batch: &mut StateBatch) {
         let seen = &self.seen;
         let primary = nokia::primary(seen).map(|address| address.ip);

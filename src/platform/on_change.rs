@@ -74,12 +74,12 @@ pub fn on_change(schema: &Schema) -> NodeSet {
     NodeSet::of(schema, |id| schema.node(id).is_terminal() && !is_measured(schema, id)).with_ancestors(schema)
 }
 
-/// The state leaves announced on change, one path each in the order of the models, `*` for every key (OCH-006). All of
-/// configuration is announced besides.
-pub fn on_change_paths(schema: &Schema) -> impl Iterator<Item = String> {
-    let announced = |&id: &NodeId| {
+/// The state leaves announced on change, one path each in the order of the models, `*` for every key (OCH-006): of those
+/// that somebody writes. All of configuration is announced besides.
+pub fn on_change_paths(schema: &Schema, is_written: impl Fn(NodeId) -> bool) -> impl Iterator<Item = String> {
+    let announced = move |&id: &NodeId| {
         let node = schema.node(id);
-        node.is_terminal() && !node.config && !is_measured(schema, id)
+        node.is_terminal() && !node.config && !is_measured(schema, id) && is_written(id)
     };
     schema.ids().filter(announced).map(|leaf| wildcard_path(schema, leaf))
 }

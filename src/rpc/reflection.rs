@@ -153,26 +153,22 @@ fn files(asked: &str, file: Option<FileDescriptor>) -> Result<MessageResponse, S
     Ok(MessageResponse::FileDescriptorResponse(FileDescriptorResponse { file_descriptor_proto }))
 }
 
-#[tonic::async_trait]
-impl v1::ServerReflection for Reflection {
-    type ServerReflectionInfoStream = Answers;
+/// Both versions have the same messages and the same method.
+macro_rules! serve {
+    ($version:ident) => {
+        #[tonic::async_trait]
+        impl $version::ServerReflection for Reflection {
+            type ServerReflectionInfoStream = Answers;
 
-    async fn server_reflection_info(
-        &self,
-        request: Request<Streaming<ServerReflectionRequest>>,
-    ) -> Result<Response<Answers>, Status> {
-        self.answers(request).await.map(Response::new)
-    }
+            async fn server_reflection_info(
+                &self,
+                request: Request<Streaming<ServerReflectionRequest>>,
+            ) -> Result<Response<Answers>, Status> {
+                self.answers(request).await.map(Response::new)
+            }
+        }
+    };
 }
 
-#[tonic::async_trait]
-impl v1alpha::ServerReflection for Reflection {
-    type ServerReflectionInfoStream = Answers;
-
-    async fn server_reflection_info(
-        &self,
-        request: Request<Streaming<ServerReflectionRequest>>,
-    ) -> Result<Response<Answers>, Status> {
-        self.answers(request).await.map(Response::new)
-    }
-}
+serve!(v1);
+serve!(v1alpha);

@@ -265,11 +265,13 @@ pub struct Schema {
 
 impl Schema {
     /// A node by id. Ids come only from this schema, so the index is always inside.
+    #[expect(clippy::indexing_slicing, reason = "ids come only from the schema that this was made from")]
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
     }
 
     /// A module by id.
+    #[expect(clippy::indexing_slicing, reason = "ids come only from the schema that this was made from")]
     pub fn module(&self, id: ModuleId) -> &Module {
         &self.modules[usize::from(id.0)]
     }
@@ -336,6 +338,7 @@ impl Schema {
         *node.name == *name || other().is_some_and(|other| *node.name == *other)
     }
 
+    #[expect(clippy::indexing_slicing, reason = "partition points of this very list")]
     fn exactly_named(&self, parent: Option<NodeId>, name: &str) -> &[NodeId] {
         let sorted = match parent {
             Some(parent) => &self.node(parent).by_name,
@@ -399,6 +402,7 @@ impl Schema {
 
 /// For every node, whether it is configuration that holds state. Children come after their parents in the arena, so one
 /// backward pass sees every child before its parent.
+#[expect(clippy::indexing_slicing, reason = "ids come only from the schema that this was made from")]
 fn mixed(nodes: &[Node]) -> Box<[bool]> {
     let mut mixed = vec![false; nodes.len()];
     for (index, node) in nodes.iter().enumerate().rev() {

@@ -10,6 +10,7 @@ pub struct NodeSet {
 
 impl NodeSet {
     /// The nodes that `member` says.
+    #[expect(clippy::indexing_slicing, reason = "ids come only from the schema that this was made from")]
     pub fn of(schema: &Schema, member: impl Fn(NodeId) -> bool) -> Self {
         let mut words = vec![0u64; schema.len().div_ceil(64)];
         for id in schema.ids().filter(|&id| member(id)) {
@@ -19,6 +20,7 @@ impl NodeSet {
     }
 
     /// The members and every node above one.
+    #[expect(clippy::indexing_slicing, reason = "ids come only from the schema that this was made from")]
     pub fn with_ancestors(&self, schema: &Schema) -> Self {
         let mut words = self.words.clone();
         // Parents stand before their children in the arena, so going backwards carries each bit all the way up.

@@ -164,6 +164,19 @@ pub enum CommitError {
     },
 }
 
+impl CommitError {
+    /// The place that is at fault, as text, where there is one.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Edit { source, .. } => Some(source.path()),
+            Self::Constraints(violations) => violations.first().map(|violation| violation.path.as_str()),
+            Self::Denied(_) | Self::Inquiries(_) | Self::Journal(_) | Self::NotKept { .. } | Self::Waiting { .. } => {
+                None
+            }
+        }
+    }
+}
+
 fn kept(known: &Option<(u64, u64)>) -> String {
     match known {
         None => "none is".to_owned(),

@@ -3,11 +3,11 @@
 //! Invariant: at most one commit waits, and while it does no other one is made, so what it changed can be taken back
 //! exactly. Taking it back is a commit of its own, by `system`; state is left alone by it. The journal knows what waits,
 //! so a start without a confirmation is a start without the change (EXT-019).
-//! Deadlines are only kept here: whoever owns the writer watches [`ConfigWriter::waiting`] and calls
+//! The time is not measured here: whoever owns the writer watches [`ConfigWriter::waiting`] and calls
 //! [`ConfigWriter::expire`].
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -26,23 +26,19 @@ pub struct Confirmation {
     pub id: Arc<str>,
     /// Time until it is taken back.
     pub patience: Duration,
-    /// The same as a moment.
-    pub deadline: Instant,
 }
 
 /// A commit that waits for its confirmation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// The client's name for it.
     pub id: Arc<str>,
     /// Who made it.
     pub author: Author,
-    /// When the present deadline was set.
+    /// When it was asked for, or when its time was set anew.
     pub since: Timestamp,
     /// Time it was given then.
     pub patience: Duration,
-    /// When it is taken back.
-    pub deadline: Instant,
 }
 
 impl Waiting {
@@ -162,8 +158,8 @@ impl ConfigWriter {
         turn.validator.accept();
         let committed = self.publish(voted, commit_id, request.now);
         let Request { author, now, confirmation, .. } = request;
-        if let Some(Confirmation { id, patience, deadline }) = confirmation {
-            turn.held = Some(Held { waiting: Waiting { id, author, since: now, patience, deadline }, back, saved });
+        if let Some(Confirmation { id, patience }) = confirmation {
+            turn.held = Some(Held { waiting: Waiting { id, author, since: now, patience }, back, saved });
         }
         self.tell(&turn);
         self.tell_journal(&turn, now);
@@ -194,17 +190,17 @@ impl ConfigWriter {
     pub fn set_patience(&self, confirmation: &Confirmation, now: Timestamp) -> Result<(), ConfirmError> {
         let mut turn = lock(&self.turn);
         let waiting = &mut turn.named(&confirmation.id, now)?.waiting;
-        (waiting.since, waiting.patience, waiting.deadline) = (now, confirmation.patience, confirmation.deadline);
+        (waiting.since, waiting.patience) = (now, confirmation.patience);
         self.tell(&turn);
         Ok(())
     }
 
-    /// Takes the commit that waits back if its deadline is not after `moment` (EXT-011). Says which one it was. Blocks
-    /// for the disk.
-    pub fn expire(&self, moment: Instant, now: Timestamp) -> Result<Option<Waiting>, CommitError> {
+    /// Takes back a commit whose time is over, if it still waits and has been given no other time since (EXT-011). Says
+    /// which one it was. Blocks for the disk.
+    pub fn expire(&self, over: &Waiting, now: Timestamp) -> Result<Option<Waiting>, CommitError> {
         let mut turn = lock(&self.turn);
         match &turn.held {
-            Some(held) if held.waiting.deadline <= moment => self.take_back(&mut turn, &Ending::Expired, now),
+            Some(held) if held.waiting == *over => self.take_back(&mut turn, &Ending::Expired, now),
             _ => Ok(None),
         }
     }

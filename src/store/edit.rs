@@ -50,6 +50,15 @@ pub enum EditError {
     },
 }
 
+impl EditError {
+    /// The place, as text.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::NotConfigurable { path } | Self::KeyDelete { path } => path,
+        }
+    }
+}
+
 /// Applies one edit to the candidate.
 pub(super) fn apply(tree: &mut Tree, schema: &Schema, edit: &Edit, time: Timestamp) -> Result<(), EditError> {
     match edit {
@@ -77,6 +86,7 @@ fn delete(tree: &mut Tree, schema: &Schema, pattern: &Pattern, time: Timestamp) 
 }
 
 /// Removes the configuration at a place and leaves the state there (an OpenConfig list holds both).
+#[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
 pub(super) fn remove_place(tree: &mut Tree, schema: &Schema, place: &DataPath, time: Timestamp) {
     let editor = Editor { schema, time, replace: true };
     let Some((last, above)) = place.steps().split_last() else {
@@ -108,6 +118,7 @@ pub(super) fn remove_if_hollow(tree: &mut Tree, schema: &Schema, place: &DataPat
     if hollow { tree.remove(schema, place) } else { None }
 }
 
+#[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
 fn put(
     tree: &mut Tree,
     schema: &Schema,

@@ -52,14 +52,16 @@ impl ConfigWriter {
         self.condition.subscribe()
     }
 
-    /// Looks whether the disk takes something again, when it did not. Blocks for the disk.
-    pub fn try_disk(&self, now: Timestamp) {
+    /// Looks whether the disk takes something again, when it did not; [`condition`](Self::condition) then tells. Says
+    /// whether it was written to in vain: that should not be done often. Blocks for the disk.
+    pub fn try_disk(&self, now: Timestamp) -> bool {
         let mut turn = lock(&self.turn);
-        if turn.journal.storage().failing.is_some() {
-            // The answer is in the condition.
-            let _ = turn.journal.probe();
-            self.tell_journal(&turn, now);
+        if turn.journal.storage().failing.is_none() || !turn.journal.may_take() {
+            return false;
         }
+        let in_vain = turn.journal.probe().is_err();
+        self.tell_journal(&turn, now);
+        in_vain
     }
 
     /// The configuration as it was on disk after a commit: what was explicit, not settled. Blocks for the disk.
@@ -125,6 +127,7 @@ impl ConfigWriter {
     }
 
     /// Tells those who watch what the journal says of itself. To be called by the writer whose turn it is.
+    #[expect(clippy::indexing_slicing, reason = "at most as long as this very list")]
     pub(super) fn tell_journal(&self, turn: &Turn, now: Timestamp) {
         let commits = turn.journal.commits();
         let wanted = history_max(self.store.schema(), &self.store.newest().tree);

@@ -79,7 +79,8 @@ pub struct Journal {
     unconfirmed: Option<Unconfirmed>,
     /// The commits on disk, oldest first.
     commits: Vec<Arc<CommitSummary>>,
-    /// How many of them stay when the next one comes; at least one does, for its number.
+    /// How many of them stay when the next one comes; at least one does, for its number. All of them until the
+    /// configuration has been read that says how many.
     history_max: u64,
     storage: Storage,
 }
@@ -193,7 +194,7 @@ impl Journal {
             last_commit_id,
             unconfirmed,
             commits,
-            history_max: HISTORY_DEFAULT,
+            history_max: u64::MAX,
             storage,
         };
         Ok((journal, saved))
@@ -223,6 +224,11 @@ impl Journal {
     pub fn set_startup(&mut self, fingerprint: &Fingerprint) -> Result<(), JournalError> {
         let done = write_meta(self.ready()?, META_STARTUP, fingerprint);
         self.done(done)
+    }
+
+    /// Whether a [`probe`](Self::probe) has a chance: the file system does not say itself that it is full or protected.
+    pub(in crate::store) fn may_take(&self) -> bool {
+        disk::may_take(&self.file)
     }
 
     /// Says whether the disk takes something again, by writing and removing it. For the time after a failure.

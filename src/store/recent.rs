@@ -78,6 +78,7 @@ impl Recent {
     }
 
     /// The last `count` of them, oldest first, as far as they are known.
+    #[expect(clippy::indexing_slicing, reason = "at most as long as this very list")]
     pub(super) fn last(&self, count: u64) -> &[Arc<ConfigChange>] {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         &self.0[self.0.len().saturating_sub(count)..]

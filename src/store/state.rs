@@ -74,9 +74,9 @@ impl StateWriter {
         self.store.schema()
     }
 
-    /// A view of the newest commit, for producers whose state depends on configuration.
-    pub fn watch(&self) -> watch::Receiver<Arc<Commit>> {
-        self.store.watch()
+    /// A view of the newest configuration, for producers whose state depends on it.
+    pub fn watch_configuration(&self) -> watch::Receiver<Arc<Commit>> {
+        self.store.watch_configuration()
     }
 
     /// Commits a batch; `collected` is the time its values were read. Returns the newest commit, which is the one
@@ -147,6 +147,7 @@ fn set(
 }
 
 /// The shortest part of a path where nothing stands, or the whole path.
+#[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
 fn first_missing(tree: &Tree, path: &DataPath) -> DataPath {
     let steps = path.steps();
     (1..steps.len())
@@ -155,6 +156,7 @@ fn first_missing(tree: &Tree, path: &DataPath) -> DataPath {
 }
 
 /// Removes the state at and below a place, and the entries above it of which this leaves only the keys.
+#[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
 fn remove(tree: &mut Tree, schema: &Schema, path: &DataPath, touched: &mut Vec<DataPath>) {
     remove_state(tree, schema, path, touched);
     for length in (1..path.steps().len()).rev() {

@@ -157,6 +157,7 @@ impl Branch {
     }
 
     /// Puts a leaf in, replacing what was there; returns the leaf it replaced.
+    #[expect(clippy::indexing_slicing, reason = "a position that a search in these very children found")]
     pub fn put_leaf(&mut self, node: NodeId, leaf: Leaf) -> Option<Leaf> {
         let new = Child::Leaf(node, leaf);
         let old = match self.position(node) {
@@ -199,6 +200,7 @@ impl Branch {
     }
 
     /// The child at `node`, made by `make` when absent.
+    #[expect(clippy::indexing_slicing, reason = "a position that a search in these very children found")]
     fn child_or(&mut self, node: NodeId, make: impl FnOnce() -> Child) -> &mut Child {
         let position = self.position(node).unwrap_or_else(|position| {
             self.children.insert(position, make());
@@ -424,6 +426,7 @@ impl Tree {
     /// Takes out what stands at a place (leaf, container, list entry, or a list as a whole) and prunes the
     /// non-presence containers and lists that this leaves empty. Returns the place of the highest node that went, or
     /// none when nothing was there.
+    #[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
     pub fn remove(&mut self, schema: &Schema, path: &DataPath) -> Option<DataPath> {
         if !self.exists(path) {
             return None;

@@ -263,6 +263,7 @@ impl Engine {
         }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "paths of the plan, which does not change")]
     fn enqueue_initial(&mut self, newest: &Arc<Commit>, now: Moment) {
         if !self.plan.updates_only {
             for path in 0..self.plan.paths.len() {
@@ -281,6 +282,7 @@ impl Engine {
         }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "paths of the plan, which does not change")]
     fn enqueue_values(&mut self, path: usize, leaves: Leaves, commit: &Arc<Commit>, now: Moment) {
         for pattern in 0..self.plan.paths[path].patterns.len() {
             let (commit, time, cursor) = (commit.clone(), now.wall, Cursor::new());
@@ -288,6 +290,7 @@ impl Engine {
         }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "paths of the plan, which does not change")]
     fn go_on(&mut self, work: Work, now: Moment, sink: &mut impl Sink) -> Progress {
         match work {
             Work::Sync => sink.sync(),
@@ -370,6 +373,7 @@ impl Engine {
         }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "paths of the plan, which does not change")]
     fn take_samples(&mut self, newest: &Arc<Commit>, now: Moment, sink: &mut impl Sink) {
         let mut samplers = std::mem::take(&mut self.samplers);
         let mut began = false;
@@ -407,6 +411,7 @@ impl Engine {
     }
 
     /// Writes deletes since the last sample, once (SMP-014), and with `values` the changed values too (SMP-010).
+    #[expect(clippy::indexing_slicing, reason = "paths of the plan, which does not change")]
     fn write_sampled_changes(
         &self,
         sampler: &Sampler,

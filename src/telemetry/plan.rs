@@ -147,6 +147,7 @@ pub struct PathPlan {
 
 impl Plan {
     /// Judges a request.
+    #[expect(clippy::indexing_slicing, reason = "one answer for each path")]
     pub fn new(request: &PlanRequest, resolver: &Resolver<'_>, rules: &PlanRules) -> Result<Self, PlanError> {
         if request.paths.is_empty() {
             return Err(PlanError::Empty);

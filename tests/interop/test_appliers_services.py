@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from harness import eventually, leave_out
-from harness.box import Box, failures
+from harness import REPOSITORY, eventually, leave_out
+from harness.box import Box, failures, run
 from harness.gnmic import Gnmic
 
 NAME = "/configure/system/name"
@@ -143,6 +143,75 @@ def test_chrony_is_told(box, etc):
         client.set(update=[(f"{NTP}/admin-state", "disable")], delete=["/system/ntp"])
         eventually(lambda: not sources.exists())
     assert sorted(each.name for each in (etc.path / "chrony").rglob("*")) == ["chrony.conf", "sources.d"]
+
+
+@pytest.fixture
+def chrony(etc, tmp_path):
+    """A real chronyd in the namespace of a box, and the words that put a daemon beside it. It never touches the clock."""
+    path = f"/usr/bin:/usr/sbin:{REPOSITORY}/.tools/chrony/usr/bin:{REPOSITORY}/.tools/chrony/usr/sbin"
+    programs = [shutil.which(name, path=path) for name in ("chronyd", "chronyc")]
+    if None in programs:
+        leave_out("needs chrony: run scripts/setup.sh chrony")
+    (etc.path / "chrony" / "sources.d").mkdir(parents=True)
+    (etc.path / "chrony" / "chrony.conf").write_text("cmdport 0\nsourcedir /etc/chrony/sources.d\n")
+    (tmp_path / "run" / "chrony").mkdir(mode=0o750, parents=True)
+    mount = f'mount --bind {etc.path} /etc && mount --bind {tmp_path}/run /run && PATH={path}:$PATH exec "$@"'
+    started = []
+
+    class Chrony:
+        wrap = ("unshare", "--mount", "--propagation", "private", "sh", "-c", mount, "sh")
+
+        def __init__(self, box):
+            self.inside = ("ip", "netns", "exec", box.box, *self.wrap)
+            self.start()
+
+        def start(self):
+            words = ("chronyd", "-d", "-x", "-u", "root", "-f", "/etc/chrony/chrony.conf")
+            self.process = subprocess.Popen((*self.inside, *words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            started.append(self.process)
+            eventually(lambda: run(*self.inside, "chronyc", "tracking", check=False), timeout=10)
+
+        def stop(self):
+            self.process.terminate()
+            self.process.wait(10)
+
+        def sources(self):
+            """Addresses of the servers that chrony lists."""
+            lines = run(*self.inside, "chronyc", "-n", "-c", "sources", check=False).splitlines()
+            return [line.split(",")[2] for line in lines]
+
+    yield Chrony
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def test_a_real_chrony_lists_the_servers(box, chrony):
+    box = box("ntp", wrap=chrony.wrap)
+    chrony = chrony(box)
+    assert chrony.sources() == []
+    server = f"{NTP}/server[ip-address=192.0.2.123][router-instance=Base]"
+    other = "/system/ntp/servers/server[address=2001:db8::123]/config"
+    gnmic = Gnmic(box.address, "--insecure")
+    gnmic("set", "--update-path", f"{server}/prefer", "--update-value", "true",
+          "--update-path", f"{NTP}/admin-state", "--update-value", "enable").ok()
+    eventually(lambda: chrony.sources() == ["192.0.2.123"])
+    with box.connection() as client:
+        wanted = {"address": "2001:db8::123", "iburst": True, "port": 1123, "version": 3}
+        client.set(update=[(other, wanted), ("/system/ntp/config/enabled", True)])
+        eventually(lambda: sorted(chrony.sources()) == ["192.0.2.123", "2001:db8::123"])
+        assert failures(client) == {}
+        # A chrony that is not there cannot be told, which is a failure until it is back.
+        chrony.stop()
+        client.set(delete=[server])
+        eventually(lambda: "chronyc reload sources" in failures(client).get(NTP, ""))
+        chrony.start()
+        eventually(lambda: failures(client) == {}, timeout=15)
+        assert chrony.sources() == ["2001:db8::123"]
+        client.set(delete=["/system/ntp", NTP])
+        eventually(lambda: chrony.sources() == [])
+        assert failures(client) == {}
 
 
 def test_timesyncd_is_told(box, etc):

@@ -32,11 +32,11 @@ def test_case_47_taken_back_when_nobody_confirms(own):
         watch.synced()
         request = ("--commit-id", "c1", "--commit-request", "--rollback-duration", "5s")
         asked = gnmic("set", *request, *CHANGE, "after").ok().documents[0]["timestamp"]
-        assert session.read(LOCATION) == "after"
         eventually(lambda: len(watch.after_sync()) == 2, timeout=10)
         seen = watch.after_sync()
         assert gnmic_leaves(*seen) == [(LOCATION, "after"), (LOCATION, "before")]
-        assert abs(seen[1]["timestamp"] - asked - 5e9) < 1e9
+        # Not a moment too early. How late it may be is asked where no other process takes the time (commit_confirmed.rs).
+        assert seen[1]["timestamp"] - asked >= 5e9
     assert session.read(LOCATION) == "before"
     assert "c1" in daemon.log
     gnmic("set", *CHANGE, "free again").ok()
@@ -51,6 +51,7 @@ def test_case_48_confirm_cancel_and_what_else(own):
 
     commit("c1", "--commit-confirm").refused("FailedPrecondition")
     commit("c1", "--commit-request", "--rollback-duration", "60s", *CHANGE, "confirmed").ok()
+    assert session.read(LOCATION) == "confirmed", "in effect while it waits"
     commit("c2", "--commit-request", "--rollback-duration", "60s", *CHANGE, "second").refused(
         "FailedPrecondition", "c1"
     )

@@ -100,8 +100,12 @@ def test_a_write_protected_disk(tmp_path):
                 storage(session, "down")
                 refused(session, update=[(LOCATION, "lost")])
                 assert session.read(LOCATION) == "kept"
+                # The start and the Set.
+                eventually(lambda: session.read(f"{STORAGE}/failed-writes") == "2")
                 disk.unprotect()
                 storage(session, "up")
+                # A disk that says itself that it takes nothing is asked, not written to.
+                assert session.read(f"{STORAGE}/failed-writes") == "2"
                 session.set(update=[(LOCATION, "after")])
             daemon.kill()
             daemon.start()

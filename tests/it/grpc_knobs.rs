@@ -13,10 +13,6 @@ use crate::text::check_refused;
 
 const GRPC: &str = "/configure/system/grpc";
 
-fn on_port() -> String {
-    format!("{PLAIN}listening-port = PORT\n")
-}
-
 async fn refused(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).await.is_err()
 }
@@ -34,7 +30,7 @@ async fn end(stream: &mut Subscription) -> String {
 /// TLS-005: a port that moves takes new clients on the new port and keeps those it has.
 #[tokio::test(flavor = "multi_thread")]
 async fn moves_the_port() {
-    let lab = Lab::start(&on_port()).await;
+    let lab = Lab::start(PLAIN).await;
     assert_eq!(lab.address().port(), lab.port);
     let client = lab.client().await;
     let mut stream = client.subscribe(on_change(["/configure/system/location"])).await;
@@ -53,7 +49,7 @@ async fn moves_the_port() {
     })
     .await;
     // And by the file: the startup configuration goes before what was set.
-    lab.reload(&format!("{}max-msg-size = 2\n", on_port())).unwrap();
+    lab.reload(&format!("{PLAIN}max-msg-size = 2\n")).unwrap();
     lab.listens_on(lab.port).await;
     second.check_get(get(["/configure/system/location"]), &[r#"/configure/system/location = "here""#]).await;
 }
@@ -61,7 +57,7 @@ async fn moves_the_port() {
 /// TLS-005: a port that somebody else has is waited for; open sessions stay, and the state says what is wrong.
 #[tokio::test(flavor = "multi_thread")]
 async fn waits_for_a_port_that_is_taken() {
-    let lab = Lab::start(&on_port()).await;
+    let lab = Lab::start(PLAIN).await;
     let client = lab.client().await;
     let port = free_port();
     let other = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
@@ -81,16 +77,16 @@ async fn waits_for_a_port_that_is_taken() {
 /// TLS-006, C-01: in the range of the model, by Set and by the file.
 #[tokio::test(flavor = "multi_thread")]
 async fn takes_ports_of_the_range_only() {
-    let lab = Lab::start(&on_port()).await;
+    let lab = Lab::start(PLAIN).await;
     let client = lab.client().await;
     for port in [0, 1023, 49_152, 57_399, 57_401, 65_535] {
         let set = client.set(update(&format!("{GRPC}/listening-port"), &port.to_string())).await;
         check_refused(set, Code::InvalidArgument, &[&format!("{GRPC}/listening-port"), "1024..49151"]);
-        let error = lab.reload(&on_port().replace("PORT", &port.to_string())).unwrap_err();
+        let error = lab.reload(&PLAIN.replace("PORT", &port.to_string())).unwrap_err();
         assert!(error.to_string().contains("listening-port"), "{error}");
     }
     assert_eq!(lab.address().port(), lab.port);
-    let start = Lab::try_start("", &on_port().replace("PORT", "80")).await;
+    let start = Lab::try_start("", &PLAIN.replace("PORT", "80")).await;
     let error = start.err().unwrap();
     assert!(error.is_configuration() && error.to_string().contains("listening-port"), "{error}");
 }
@@ -100,21 +96,22 @@ async fn takes_ports_of_the_range_only() {
 async fn old_releases_have_one_port() {
     for release in ["15.0", "16.0"] {
         let keys = format!("release-profile = {release:?}");
-        let start = Lab::try_start(&keys, &on_port()).await;
+        let start = Lab::try_start(&keys, PLAIN).await;
         let error = start.err().unwrap();
         assert!(error.is_configuration() && error.to_string().contains("listening-port"), "{error}");
     }
     // The port of a lab goes its own way under every profile.
-    let tables = format!("{PLAIN}[listen]\naddress = \"127.0.0.1\"\nport = 0\n");
+    let portless = PLAIN.replace("listening-port = PORT\n", "");
+    let tables = format!("{portless}[listen]\naddress = \"127.0.0.1\"\nport = 0\n");
     let lab = Lab::try_start("release-profile = \"16.0\"", &tables).await.unwrap();
     let client = lab.client().await;
     let set = client.set(update(&format!("{GRPC}/listening-port"), "50000")).await;
     check_refused(set, Code::InvalidArgument, &["listening-port", "57400"]);
     client.apply(update(&format!("{GRPC}/listening-port"), "57400")).await;
     // A saved port of a release that could choose does not outlive the change of release.
-    let lab = Lab::start(&on_port()).await;
+    let lab = Lab::start(PLAIN).await;
     let data = lab.stop().await;
-    let again = Lab::start_in(data, "release-profile = \"16.0\"", PLAIN).await;
+    let again = Lab::start_in(data, "release-profile = \"16.0\"", &portless).await;
     assert!(again.err().unwrap().to_string().contains("listening-port"));
 }
 
@@ -122,7 +119,7 @@ async fn old_releases_have_one_port() {
 /// back in the same process.
 #[tokio::test(flavor = "multi_thread")]
 async fn is_switched_off_and_on() {
-    let lab = Lab::start(&on_port()).await;
+    let lab = Lab::start(PLAIN).await;
     let (client, second) = (lab.client().await, lab.client().await);
     let lists = [
         on_change(["/configure/system/location"]),
@@ -150,7 +147,7 @@ async fn is_switched_off_and_on() {
         second.capabilities(CapabilityRequest::default()).await.map_or_else(|status| status.code(), |_| Code::Ok)
     })
     .await;
-    lab.reload(&format!("{}max-msg-size = 3\n", on_port())).unwrap();
+    lab.reload(&format!("{PLAIN}max-msg-size = 3\n")).unwrap();
     lab.listens(true).await;
     // The clients of before find their way back by themselves.
     eventually(Code::Ok, async || {
@@ -164,7 +161,7 @@ async fn is_switched_off_and_on() {
 /// TLS-028: a client that does not read is cut off after a while, and others are served again meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn does_not_wait_for_clients_that_do_not_read() {
-    let lab = Lab::start(&format!("{}[platform.sim]\nports = 500\n", on_port())).await;
+    let lab = Lab::start(&format!("{PLAIN}[platform.sim]\nports = 500\n")).await;
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", lab.address())).unwrap();
     let endpoint = endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535);
     let stalled = crate::harness::Client::connect(endpoint, "admin").await;
@@ -172,7 +169,7 @@ async fn does_not_wait_for_clients_that_do_not_read() {
     let client = lab.client().await;
     client.apply(update(&format!("{GRPC}/admin-state"), r#""disable""#)).await;
     lab.listens(false).await;
-    lab.reload(&format!("{}max-msg-size = 3\n[platform.sim]\nports = 500\n", on_port())).unwrap();
+    lab.reload(&format!("{PLAIN}max-msg-size = 3\n[platform.sim]\nports = 500\n")).unwrap();
     lab.listens(true).await;
     let client = lab.client().await;
     client.get(get(["/configure/system/grpc"])).await.unwrap();
@@ -194,7 +191,7 @@ async fn plaintext_needs_its_leaf() {
     let lab = Lab::start("[configure.system.grpc]\nadmin-state = \"enable\"\nlistening-port = PORT\n").await;
     assert_eq!(lab.agent.address(), None);
     assert!(refused(lab.port).await);
-    lab.reload(&on_port()).unwrap();
+    lab.reload(PLAIN).unwrap();
     lab.listens_on(lab.port).await;
     let client = lab.client().await;
     let mut stream = client.subscribe(on_change(["/configure/system/location"])).await;
@@ -208,7 +205,7 @@ async fn plaintext_needs_its_leaf() {
 /// TLS-037: the limit holds from the next RPC on, for what is sent and for what it unpacks to; the session stays.
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_request_messages() {
-    let lab = Lab::start(&on_port()).await;
+    let lab = Lab::start(PLAIN).await;
     let client = lab.client().await;
     let large = |bytes: usize| update("/configure/system/location", &format!("\"{}\"", "x".repeat(bytes)));
     let too_long = client.set(large(1 << 20)).await;
@@ -245,7 +242,7 @@ fn bulky(bytes: usize) -> ganymede::pb::gnmi_ext::Extension {
 #[tokio::test(flavor = "multi_thread")]
 async fn waits_after_boot() {
     let start = std::time::Instant::now();
-    let lab = Lab::start(&format!("{}delay-on-boot = 2\n", on_port())).await;
+    let lab = Lab::start(&format!("{PLAIN}delay-on-boot = 2\n")).await;
     assert_eq!(lab.agent.address(), None);
     lab.listens(true).await;
     assert!(start.elapsed() >= Duration::from_secs(2), "{:?}", start.elapsed());

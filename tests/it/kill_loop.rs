@@ -38,9 +38,10 @@ impl Daemon {
     fn start(directory: &Path, port: u16) -> Self {
         let file = directory.join("daemon.toml");
         let data = directory.join("data");
+        let plain = PLAIN.replace("PORT", &port.to_string());
         let text = format!(
-            "data-dir = {data:?}\n[listen]\naddress = \"127.0.0.1\"\nport = {port}\n[log]\nlevel = \"warn\"\n\
-             [platform.linux]\nenabled = false\n{PLAIN}\
+            "data-dir = {data:?}\n[listen]\naddress = \"127.0.0.1\"\n[log]\nlevel = \"warn\"\n\
+             [platform.linux]\nenabled = false\n{plain}\
              [[configure.system.security.aaa.local-profiles.profile]]\nuser-profile-name = \"administrative\"\n\
              default-action = \"permit-all\"\n\
              [[configure.system.security.user-params.local-user.user]]\nuser-name = \"admin\"\n\

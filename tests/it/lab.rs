@@ -31,8 +31,9 @@ console.member = ["administrative"]
 nokia-combined-modules = true
 "#;
 
-/// What serves in plaintext.
-pub(crate) const PLAIN: &str = "[configure.system.grpc]\nadmin-state = \"enable\"\nallow-unsecure-connection = true\n";
+/// What serves in plaintext, on the port of the lab: the default one is anybody's.
+pub(crate) const PLAIN: &str = "[configure.system.grpc]\nadmin-state = \"enable\"\nallow-unsecure-connection = true\n\
+                                listening-port = PORT\n";
 
 /// A running agent with a data directory of its own. Ends with the value.
 pub(crate) struct Lab {
@@ -46,7 +47,7 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// An agent with these tables, on `127.0.0.1` and a free port unless a table says where.
+    /// An agent with these tables, on `127.0.0.1` unless a table says where; `PORT` in them is a free port.
     pub(crate) async fn start(tables: &str) -> Self {
         Self::try_start("", tables).await.unwrap()
     }
@@ -124,9 +125,11 @@ fn file(directory: &Path) -> PathBuf {
 
 fn write_file(directory: &Path, keys: &str, port: u16, tables: &str) {
     let data = directory.to_str().unwrap();
-    let listen = match tables.contains("[listen]") {
-        true => String::new(),
-        false => "[listen]\naddress = \"127.0.0.1\"\n".to_owned(),
+    // The port of the model is somebody else's where no table asks for another one.
+    let listen = match (tables.contains("[listen]"), tables.contains("listening-port")) {
+        (true, _) => "",
+        (false, true) => "[listen]\naddress = \"127.0.0.1\"\n",
+        (false, false) => "[listen]\naddress = \"127.0.0.1\"\nport = 0\n",
     };
     let tables = tables.replace("PORT", &port.to_string());
     let text = format!("data-dir = {data:?}\n{keys}\n{listen}\n{BASE}\n{tables}");

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use bytes::{Buf, BufMut};
+use bytes::Bytes;
 use ganymede::pb::gnmi::subscription_list::Mode;
 use ganymede::pb::gnmi::{SubscriptionList, SubscriptionMode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::client::Grpc;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::MetadataValue;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request};
 
 use crate::harness::{Client, Harness, eventually, subscribe, within};
 use crate::request::*;
 use crate::text::*;
+use crate::verbatim::Verbatim;
 
 /// A list of single leaves, in the mode asked for.
 fn leaves(numbers: std::ops::Range<usize>, mode: SubscriptionMode) -> SubscriptionList {
@@ -104,44 +104,6 @@ async fn paths_are_given_back() {
     stream.round().await;
 }
 
-/// Sends bytes as messages, whatever they are.
-#[derive(Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, frame: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        frame.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, frame: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        Ok(Some(frame.copy_to_bytes(frame.remaining()).to_vec()))
-    }
-}
-
 /// LIM-017: a message that is no protobuf ends its RPC, and neither its session nor anybody else.
 #[tokio::test(flavor = "multi_thread")]
 async fn survives_malformed_messages() {
@@ -150,7 +112,7 @@ async fn survives_malformed_messages() {
     let mut stream = good.subscribe(on_change(["/test/types/uint8"])).await;
     stream.round().await;
     let channel = harness.endpoint().connect().await.unwrap();
-    let malformed: [&[u8]; 6] = [
+    let malformed: [&'static [u8]; 6] = [
         b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
         b"\x0a\xff\xff\xff\xff\x0f",
         b"\x0a\x05\x12\x7f",
@@ -161,7 +123,7 @@ async fn survives_malformed_messages() {
     ];
     for (number, message) in malformed.into_iter().enumerate() {
         for rpc in ["Capabilities", "Get", "Set", "Subscribe"] {
-            let mut request = Request::new(tokio_stream::once(message.to_vec()));
+            let mut request = Request::new(tokio_stream::once(Bytes::from_static(message)));
             for key in ["username", "password"] {
                 request.metadata_mut().insert(key, MetadataValue::from_static("admin"));
             }
@@ -169,7 +131,7 @@ async fn survives_malformed_messages() {
             client.ready().await.unwrap();
             let at = PathAndQuery::try_from(format!("/gnmi.gNMI/{rpc}")).unwrap();
             let outcome = within(async {
-                let mut answer = client.streaming(request, at, Raw).await?.into_inner();
+                let mut answer = client.streaming(request, at, Verbatim).await?.into_inner();
                 answer.message().await
             })
             .await;

@@ -1,6 +1,13 @@
 //! Tests through the public door of the library, in one binary: real clients against a real agent on a loopback port.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests"
+)]
 
 mod authority;
 mod harness;
@@ -69,4 +76,6 @@ mod tls_profiles;
 mod union_replace;
 mod use_models;
 mod users;
+#[path = "../../benches/load/verbatim.rs"]
+mod verbatim;
 mod wire;

@@ -1,4 +1,4 @@
-//! The list of state leaves that ON_CHANGE announces, held against what an engine really announces.
+//! The list of state leaves that ON_CHANGE announces, held against what an engine really announces and a daemon writes.
 //!
 //! No element changes every leaf there is, so the leaves are written by the door that elements use.
 
@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ganymede::agent::producers;
 use ganymede::path::{DataPath, RawPath, Resolver, Step, Views};
+use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
 use ganymede::platform::{on_change, on_change_paths};
 use ganymede::schema::{Kind, NodeId, Schema, Sources, load};
 use ganymede::store::{ConfigChange, Leaf, StateBatch, StateWriter, Store, Tree};
@@ -15,6 +17,12 @@ use ganymede::telemetry::{
 };
 use ganymede::time::Timestamp;
 use ganymede::value::Value;
+
+use crate::authority::Authority;
+use crate::client_certificates::Door;
+use crate::door::with_credentials;
+use crate::harness::eventually;
+use crate::request::{get, once, update};
 
 /// Remembers which leaves were announced.
 #[derive(Default)]
@@ -120,13 +128,17 @@ fn now() -> Moment {
     Moment { instant: Instant::now(), wall: Timestamp::EPOCH }
 }
 
-/// The leaves of the list, each of which stands there once, by a path that clients can use.
-fn listed(schema: &Schema) -> BTreeSet<NodeId> {
+fn node_of(schema: &Schema, path: &str) -> NodeId {
     let resolver = Resolver { schema, views: Views::ALL, name_wildcards: false };
+    let patterns = resolver.read(&RawPath::parse(path).unwrap()).unwrap();
+    patterns.first().and_then(|pattern| pattern.node()).unwrap()
+}
+
+/// The leaves of the list, each of which stands there once, by a path that clients can use.
+fn listed(schema: &Schema, is_written: impl Fn(NodeId) -> bool) -> BTreeSet<NodeId> {
     let mut leaves = BTreeSet::new();
-    for path in on_change_paths(schema) {
-        let patterns = resolver.read(&RawPath::parse(&path).unwrap()).unwrap();
-        let leaf = patterns.first().and_then(|pattern| pattern.node()).unwrap();
+    for path in on_change_paths(schema, is_written) {
+        let leaf = node_of(schema, &path);
         assert!(is_state_leaf(schema, leaf), "{path}");
         assert!(leaves.insert(leaf), "{path} is listed twice");
     }
@@ -138,7 +150,7 @@ fn listed(schema: &Schema) -> BTreeSet<NodeId> {
 fn exactly_the_listed_leaves_announce() {
     let mut bench = Bench::new();
     let schema = bench.schema.clone();
-    let listed = listed(&schema);
+    let listed = listed(&schema, |_| true);
     let leaves = bench.leaves();
     let silent = leaves.iter().filter(|leaf| !listed.contains(leaf)).count();
     assert!(silent > 100, "most of what is measured is not listed, but only {silent} leaves are not");
@@ -157,4 +169,57 @@ fn exactly_the_listed_leaves_announce() {
 fn path_of(schema: &Schema, leaf: NodeId) -> String {
     let up = std::iter::successors(Some(leaf), |&id| schema.node(id).parent);
     up.map(|id| &*schema.node(id).name).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("/")
+}
+
+/// OCH-006: the list names no leaf that nobody writes, and leaves out none that a daemon does write: here one with
+/// ports, certificates, sessions, subscriptions and a login that failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_listed_has_a_producer() {
+    let schema = load(&Sources::default()).unwrap().schema;
+    let written = producers(&schema);
+    let listed = listed(&schema, |leaf| written.contains_key(&leaf));
+    for silent in ["/state/system/grpc-tunnel", "/state/system/grpc/supported-services/gnoi-system-version"] {
+        let silent = node_of(&schema, silent);
+        let below: Vec<_> = listed.iter().filter(|leaf| schema.lineage(**leaf).contains(&silent)).collect();
+        assert!(below.is_empty(), "{below:?}");
+    }
+    let applier = node_of(&schema, "/state/system/linux/applier[name=*]/oper-state");
+    assert!(listed.contains(&applier), "what takes effect on the machine is told on change");
+
+    let list = |clients: &Authority| Some(clients.crl(&[]));
+    let door = Door::open_with("crl-optional", "good", "[platform.sim]\nports = 2\n", list).await;
+    let client = door.client(&door.good, "admin").await;
+    client.apply(update("/configure/system/management-interface/yang-modules/openconfig-modules", "true")).await;
+    let mut stream = client.subscribe(crate::request::on_change(["/configure/system/name"])).await;
+    stream.round().await;
+    let wrong = with_credentials(get(["/"]), "admin", "guess");
+    GNmiClient::new(door.endpoint(&door.good).connect().await.unwrap()).get(wrong).await.unwrap_err();
+    for place in [
+        "/state/port",
+        "/state/system/grpc/rpc",
+        "/state/system/telemetry/grpc/subscription",
+        "/state/system/security/tls/server-tls-profile",
+        "/state/system/security/user-params/user-lockout",
+        "/state/users/session",
+        "/interfaces/interface/state",
+    ] {
+        eventually(true, async || client.get(get([place])).await.is_ok()).await;
+    }
+    let (mut state, mut announced) = (0, BTreeSet::new());
+    let capable = on_change(&schema);
+    for line in client.subscribe(once(["/"])).await.round().await {
+        for (path, _) in line.split("; ").filter_map(|text| text.split_once(" = ")) {
+            let leaf = node_of(&schema, path);
+            if !is_state_leaf(&schema, leaf) {
+                continue;
+            }
+            state += 1;
+            assert!(written.contains_key(&leaf), "{path} has no producer");
+            if capable.contains(leaf) {
+                assert!(listed.contains(&leaf), "{path} is not listed");
+                announced.insert(leaf);
+            }
+        }
+    }
+    assert!(state > 120 && announced.len() > 40, "{state} {}", announced.len());
 }

@@ -173,6 +173,7 @@ pub(super) enum Standing {
 }
 
 /// Reads the body of a reply to an authentication packet: how it stands, and what the server says about it.
+#[expect(clippy::indexing_slicing, reason = "as many parts as lengths")]
 pub(super) fn authentication_reply(body: &[u8]) -> Result<(Standing, &[u8]), Broken> {
     let &[status, _flags, a, b, c, d, ref texts @ ..] = body else { return Err(Broken::Body) };
     let message = split(texts, &[u16::from_be_bytes([a, b]).into(), u16::from_be_bytes([c, d]).into()])?[0];

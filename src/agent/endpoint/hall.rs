@@ -12,7 +12,7 @@ use tonic::codec::CompressionEncoding;
 use tower::util::MapRequestLayer;
 
 use crate::admission::{Admission, Closing, Sessions};
-use crate::net::{self, Entrance, Limited, MessageLimit, Nameless};
+use crate::net::{self, Entrance, Limited, MessageLimit, Wording};
 use crate::pb::GnmiServer;
 use crate::pb::health::HealthServer;
 use crate::pb::reflection::{v1, v1alpha};
@@ -88,7 +88,7 @@ impl Hall {
             .layer(MapRequestLayer::new(net::in_kind))
             .layer(MapRequestLayer::new(move |request| limit.watch(request)))
             .layer(services.admission.until(&closing))
-            .layer(Nameless)
+            .layer(Wording)
             .add_service(Limited::new(gnmi, &services.message_limit, GnmiServer::max_decoding_message_size))
             .add_optional_service(health)
             .add_optional_service(reflection)

@@ -53,6 +53,7 @@ impl RootBranch {
     }
 
     /// Opens what is not open yet of the way to the branch.
+    #[expect(clippy::indexing_slicing, reason = "the marks stand in the order of the bytes")]
     pub(in crate::codec) fn open(&mut self, out: &mut Vec<u8>) {
         for mark in self.marks.iter().skip(self.open.len()) {
             let start =

@@ -51,6 +51,7 @@ impl Fields {
     }
 
     /// The field of a node. Ids come only from the schema this was made of, so the index is always inside.
+    #[expect(clippy::indexing_slicing, reason = "ids come only from the schema that this was made from")]
     fn of(&self, id: NodeId) -> Field {
         self.fields[id.index()]
     }

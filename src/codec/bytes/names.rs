@@ -27,6 +27,7 @@ impl Names {
         names
     }
 
+    #[expect(clippy::indexing_slicing, reason = "ids come only from the schema that this was made from")]
     fn name_children(&mut self, schema: &Schema, of: Option<NodeId>, path: &str, taken: &[&str], messages: &mut Scope) {
         let mut fields = Scope::with(taken);
         for &child in schema.children(of) {

@@ -15,6 +15,7 @@ const RESERVED: std::ops::RangeInclusive<u32> = 19_000..=19_999;
 const ALLOCATED: &str = include_str!("../../../yang/field-numbers.txt");
 
 /// The number of every node, by id.
+#[expect(clippy::indexing_slicing, reason = "ids come only from the schema that this was made from")]
 pub(super) fn of(schema: &Schema) -> Vec<u32> {
     let mut numbers = vec![0; schema.len()];
     let allocation = Allocation::parse(ALLOCATED);

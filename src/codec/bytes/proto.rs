@@ -128,6 +128,7 @@ impl File<'_> {
         self.schema.lineage(id).into_iter().map(|id| format!("/{}", plain_name(self.schema, id))).collect()
     }
 
+    #[expect(clippy::indexing_slicing, reason = "ids come only from the schema that this was made from")]
     fn message(&mut self, of: Option<NodeId>) {
         let (name, path) = match of {
             Some(of) => (self.names.messages[of.index()].clone(), self.path(of)),
@@ -164,6 +165,7 @@ impl File<'_> {
         }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "ids come only from the schema that this was made from")]
     fn leaf_type_name(&self, leaf: NodeId, ty: &Type) -> String {
         let name = type_name(&title(&self.names.fields[leaf.index()]));
         match (wrapper_of(ty), resolved(ty)) {
@@ -216,6 +218,7 @@ impl File<'_> {
         self.line(1, format_args!("}}"));
     }
 
+    #[expect(clippy::indexing_slicing, reason = "ids come only from the schema that this was made from")]
     fn field(&mut self, id: NodeId) {
         let node = self.schema.node(id);
         let repeated = if matches!(node.kind, Kind::List(_) | Kind::LeafList(_)) { "repeated " } else { "" };

@@ -74,6 +74,7 @@ struct Union<'a> {
 }
 
 impl Union<'_> {
+    #[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
     fn add(&mut self, at: DataPath, content: &Content, id: OperationId) -> Result<(), SetErrorKind> {
         for depth in 0..at.steps().len() {
             self.enter(&at.steps()[..=depth], id)?;

@@ -84,6 +84,7 @@ impl Linux {
         let mut gaps = Gaps::default();
         Kernel::new(schema.clone(), &BTreeMap::new(), &mut gaps);
         System::new(schema.clone(), &mut gaps);
+        apply::look_up(schema, &mut gaps);
         gaps.fed()
     }
 
@@ -107,8 +108,7 @@ impl Linux {
         let (routes, known_routes) = latest::channel(None);
         let watch = Watch {
             kernel,
-            commits: writer.watch(),
-            configurations: None,
+            configured: writer.watch_configuration(),
             writer: writer.clone(),
             clock: clock.clone(),
             interval,

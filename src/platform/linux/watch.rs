@@ -55,9 +55,7 @@ pub(super) struct Watch {
     pub(super) changed: Arc<Notify>,
     pub(super) slow: watch::Receiver<Slow>,
     /// Router interfaces are configured by names of their own.
-    pub(super) commits: watch::Receiver<Arc<Commit>>,
-    /// Which configuration was looked at.
-    pub(super) configurations: Option<u64>,
+    pub(super) configured: watch::Receiver<Arc<Commit>>,
 }
 
 /// The sockets, opened and lost together.
@@ -106,7 +104,7 @@ impl Watch {
                     None => return NetlinkError::Closed,
                 },
                 _ = tick.tick() => self.count(&mut sockets.requests).await,
-                Ok(()) = self.commits.changed() => {
+                Ok(()) = self.configured.changed() => {
                     self.bind();
                     Ok(())
                 }
@@ -181,12 +179,9 @@ impl Watch {
         Ok(())
     }
 
-    /// Looks at the configuration when it is another one.
+    /// Looks at the newest configuration.
     fn bind(&mut self) {
-        let commit = self.commits.borrow_and_update().clone();
-        if self.configurations.replace(commit.configurations) == Some(commit.configurations) {
-            return;
-        }
+        let commit = self.configured.borrow_and_update().clone();
         let mut batch = StateBatch::new();
         self.kernel.bind(interfaces(self.writer.schema(), &commit.tree), &mut batch);
         self.commit(&batch, self.clock.now());

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use crate::platform::bench::{Bench, changes};
 use crate::platform::links::Links;
-use crate::platform::map::Gaps;
+use crate::platform::map::value::Make;
+use crate::platform::map::{Datum, Gaps};
 use crate::platform::reading::{
     Address, Counters, CpuSample, CpuTimes, Ethernet, EthernetCounters, Filesystem, Layer, Link, Load, Machine, Memory,
     Oper, Origin, Process, Sensor,
 };
 use crate::platform::system::{Moment, System};
+use crate::schema::{Input, Rule};
 use crate::store::{StateBatch, Tree};
 use crate::time::Timestamp;
 
@@ -184,6 +186,23 @@ fn the_same_reading_again_writes_nothing() {
     links.see(eth0(), Some("1/1/1".into()), START, &mut batch);
     links.count(4, counters(), &mut batch);
     assert!(batch.is_empty());
+}
+
+/// Moments are not held against the pattern of `date-and-time` one by one: here is why that is right.
+#[test]
+fn every_moment_is_a_date_and_time() {
+    let bench = Bench::new();
+    for path in ["/state/port[port-id=x]/oper-state-last-changed", "/system/state/current-datetime"] {
+        let leaf = bench.place(path).node().unwrap();
+        let make = Make::new(&bench.schema, leaf).unwrap();
+        let by_rule = bench.schema.node(leaf).ty().unwrap();
+        for nanos in [i64::MIN, -1, 0, 1, 951_782_400_000_000_000, 1_772_359_200_123_456_789, i64::MAX] {
+            let time = Timestamp::from_nanos(nanos);
+            let value = by_rule.accept(Input::Text(&time.to_string()), Rule::Text, "").unwrap();
+            assert_eq!(make.value(Datum::Time(time)), Some(value), "{path} {time}");
+        }
+        assert_eq!(make.value(Datum::word("2026-03-01")), None, "{path}");
+    }
 }
 
 #[test]

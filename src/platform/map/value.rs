@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::platform::reading::Mac;
-use crate::schema::{Input, Kind, NodeId, Range, Rule, Schema, Type};
+use crate::schema::{Input, Kind, NodeId, Range, Rule, Schema, TextPattern, Type};
 use crate::time::Timestamp;
 use crate::value::{Decimal, Identity, Text, Value};
 
@@ -52,11 +52,20 @@ impl Datum<'_> {
         Datum::Text(Cow::Borrowed(word))
     }
 
+    /// What its text stands for; what is text already is not copied.
+    fn look_up<T>(self, find: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        match self {
+            Self::Text(text) => find(&text),
+            Self::Shared(text) => find(text),
+            other => find(&other.into_text()?),
+        }
+    }
+
     fn into_text(self) -> Option<Text> {
         Some(match self {
             Self::Text(text) => text.into(),
             Self::Shared(text) => text.clone(),
-            Self::Time(time) => time.to_string().into(),
+            Self::Time(time) => time.with_text(|text| Text::from(text))?,
             Self::Mac([a, b, c, d, e, f]) => format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}").into(),
             Self::Address(address) => address.to_string().into(),
             Self::Count(count) => count.to_string().into(),
@@ -86,6 +95,8 @@ pub(crate) enum Make {
     Checked {
         ty: Arc<Type>,
         home: Text,
+        /// Whether the type is known to allow every moment as it is printed, so that events need no regular expression.
+        moments: bool,
     },
 }
 
@@ -115,7 +126,7 @@ impl Make {
                 });
                 Self::Identity(identities.collect())
             }
-            _ => Self::Checked { ty: ty.clone(), home },
+            _ => Self::Checked { ty: ty.clone(), home, moments: allows_moments(ty) },
         }
     }
 
@@ -129,19 +140,31 @@ impl Make {
                 _ => None,
             },
             Self::Enum(names) => {
-                let text = datum.into_text()?;
-                names.iter().find(|name| **name == text).cloned().map(Value::Enum)
+                datum.look_up(|text| names.iter().find(|name| ***name == *text).cloned().map(Value::Enum))
             }
-            Self::Identity(identities) => {
-                let text = datum.into_text()?;
-                identities.iter().find(|identity| identity.name == text).cloned().map(Value::Identity)
+            Self::Identity(identities) => datum.look_up(|text| {
+                identities.iter().find(|identity| *identity.name == *text).cloned().map(Value::Identity)
+            }),
+            Self::Checked { moments: true, .. } if matches!(datum, Datum::Time(_)) => {
+                datum.into_text().map(Value::Text)
             }
-            Self::Checked { ty, home } => {
+            Self::Checked { ty, home, .. } => {
                 let text = datum.into_text()?;
                 ty.accept(Input::Text(&text), Rule::Text, home).ok()
             }
         }
     }
+}
+
+/// The pattern of `date-and-time` in RFC 6991, and as nokia-types has it.
+const DATE_AND_TIME: [&str; 2] = [
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[\+\-]\d{2}:\d{2})",
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+\-]\d{2}:\d{2})",
+];
+
+fn allows_moments(ty: &Type) -> bool {
+    let known = |pattern: &TextPattern| !pattern.is_inverted() && DATE_AND_TIME.contains(&pattern.source());
+    matches!(ty, Type::Text { lengths, patterns } if lengths.is_empty() && patterns.iter().all(known))
 }
 
 fn integer(bits: u8, signed: bool, ranges: &[Range<i128>], datum: Datum<'_>) -> Option<Value> {

@@ -72,14 +72,14 @@ impl Action {
         match extension.action.as_ref().ok_or(CommitExtensionError::NoAction)? {
             // Some clients always send a duration, zero when they were given none.
             commit::Action::Commit(request) => match patience(request.rollback_duration)? {
-                Duration::ZERO => confirmation(id, default).map(Self::Request),
-                patience => confirmation(id, patience).map(Self::Request),
+                Duration::ZERO => Ok(Self::Request(Confirmation { id, patience: default })),
+                patience => Ok(Self::Request(Confirmation { id, patience })),
             },
             commit::Action::Confirm(_) => Ok(Self::Confirm(id)),
             commit::Action::Cancel(_) => Ok(Self::Cancel(id)),
             commit::Action::SetRollbackDuration(set) => match patience(set.rollback_duration)? {
                 Duration::ZERO => Err(CommitExtensionError::NoDuration),
-                patience => confirmation(id, patience).map(Self::SetPatience),
+                patience => Ok(Self::SetPatience(Confirmation { id, patience })),
             },
         }
     }
@@ -99,11 +99,6 @@ impl Action {
 fn patience(given: Option<prost_types::Duration>) -> Result<Duration, CommitExtensionError> {
     let given = Duration::try_from(given.unwrap_or_default()).map_err(|_| CommitExtensionError::Duration)?;
     if given <= PATIENCE_MAX { Ok(given) } else { Err(CommitExtensionError::Duration) }
-}
-
-fn confirmation(id: Arc<str>, patience: Duration) -> Result<Confirmation, CommitExtensionError> {
-    let deadline = tokio::time::Instant::now().into_std().checked_add(patience);
-    Ok(Confirmation { id, patience, deadline: deadline.ok_or(CommitExtensionError::Duration)? })
 }
 
 impl Gnmi {

@@ -274,6 +274,7 @@ fn bits(text: &str, items: &[(Text, u32)]) -> Result<Value, TypeError> {
     Ok(Value::Bits(names.join(" ").into()))
 }
 
+#[expect(clippy::indexing_slicing, reason = "a partition point of this very list")]
 fn identity(text: &str, rule: Rule, home_module: &str, known: &[Arc<Identity>]) -> Result<Value, TypeError> {
     let (module, name) = match text.split_once(':') {
         Some((module, name)) => (Some(module), name),

@@ -85,6 +85,7 @@ impl Constraints {
     }
 
     /// A constraint by id. Ids come only from these constraints.
+    #[expect(clippy::indexing_slicing, reason = "ids come only from these constraints")]
     pub fn get(&self, id: ConstraintId) -> &Constraint {
         &self.list[id.0 as usize]
     }

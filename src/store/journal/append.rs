@@ -159,6 +159,7 @@ fn write_leaf(
 }
 
 /// Takes out the row of a place and the rows below it.
+#[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
 fn write_removal(config: &mut Writing<'_>, schema: &Schema, path: &DataPath) -> Result<(), Fault> {
     let steps = path.steps();
     let key = key::text(schema, steps);

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 
 use redb::{Builder, Database, DatabaseError, StorageError, TableDefinition};
-use rustix::fs::{Advice, fadvise};
+use rustix::fs::{Advice, StatVfsMountFlags, fadvise, statvfs};
 
 use super::{CACHE_BYTES, Fault, JournalError, Read, begin, read_saved};
 
@@ -79,6 +79,16 @@ pub(super) fn read_only(file: &Path, error: &JournalError) -> Option<Result<Read
     // One that a kill left behind would have to be repaired first, and an absent one cannot be made.
     let database = if write_protected { Database::builder().open_read_only(file).ok()? } else { return None };
     read_saved(&database).transpose()
+}
+
+/// Whether the file system leaves room for a probe and lets itself be written to, as far as it says so itself. Asking
+/// writes nothing, so a full disk can be asked for days without being worn.
+pub(super) fn may_take(file: &Path) -> bool {
+    statvfs(file).map_or(true, |said| {
+        let room = said.f_frsize.saturating_mul(said.f_bfree) >= PROBE_BYTES as u64;
+        // One without blocks does not count them.
+        (room || said.f_blocks == 0) && !said.f_flag.contains(StatVfsMountFlags::RDONLY)
+    })
 }
 
 /// Writes something of some size to the disk and takes it out again.

@@ -108,6 +108,7 @@ impl Restoring<'_> {
         }
     }
 
+    #[expect(clippy::string_slice, reason = "a position that a search in this very text found")]
     fn leaf(&mut self, key: &str, raw: &[RawStep<'_>], time: Timestamp, value: Value) -> Result<(), Unfit> {
         let Some((name, above)) = raw.split_last() else { return Ok(()) };
         let above_text = key.rfind('/').map_or("", |slash| &key[..slash]);

@@ -171,6 +171,7 @@ fn keeps_what_only_starts_alike() {
 #[test]
 fn keeps_the_newest_commits() {
     let mut kept = Kept::new();
+    kept.journal.keep(HISTORY_DEFAULT);
     for number in 1..=60 {
         assert_eq!(kept.commit(&[update(&format!("/system/name=n{number}"))], number), Some(number as u64));
     }
@@ -183,6 +184,23 @@ fn keeps_the_newest_commits() {
     let leaf = |row: &Option<Box<[u8]>>| Row::decode(row.as_deref().expect("a row"));
     assert_eq!(leaf(&change.old), Some(Row::Leaf(at(59), Value::text("n59"))));
     assert_eq!(leaf(&change.new), Some(Row::Leaf(at(60), Value::text("n60"))));
+}
+
+/// EXT-019: what takes a commit back at the start does not know yet how many the configuration wants to be remembered,
+/// and forgets none.
+#[test]
+fn a_start_forgets_no_commit() {
+    let mut kept = Kept::new();
+    for number in 1..=60 {
+        kept.commit(&[update(&format!("/system/name=n{number}"))], number);
+    }
+    let candidate = edited(&kept.tree, &[update("/system/name=waits")], at(61));
+    let delta = Delta::between(schema(), &kept.tree, &candidate);
+    kept.journal.stage(&record(61), schema(), &delta, Some("c1")).expect("a commit");
+    kept.journal.sync().expect("a sync");
+    let (mut kept, _) = kept.reopened();
+    kept.journal.take_back_unconfirmed(&record(62)).expect("taken back");
+    assert_eq!(kept.journal.commits().len(), 62);
 }
 
 /// A commit that failed as far as its caller knows must not come back, even if it reached the disk.

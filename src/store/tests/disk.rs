@@ -255,10 +255,10 @@ fn a_failing_disk_refuses_cleanly() {
         let mut runner = TestRunner::deterministic();
         let readings = readings().new_tree(&mut runner).expect("readings").current();
         StateWriter::new(bench.store.clone()).commit(&batch(&readings), at(3)).expect("only state");
-        bench.config.try_disk(at(4));
+        assert!(bench.config.try_disk(at(4)), "{mood:?}: not looked at");
         assert!(bench.config.condition().borrow().failing.is_some(), "{mood:?}");
         control.set(Mood::Well);
-        bench.config.try_disk(at(5));
+        assert!(!bench.config.try_disk(at(5)), "{mood:?}: in vain");
         assert_eq!(condition.borrow_and_update().failing, None, "{mood:?}");
         let made = bench.config.commit(&[update("/system/location=roof")], &author(), at(6)).expect("a commit");
         assert_eq!(made.commit_id, Some(2), "{mood:?}: a number was given twice or lost");

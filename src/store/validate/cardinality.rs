@@ -83,6 +83,7 @@ impl Cardinality {
 }
 
 /// Whether a place is there or would be as soon as anything is set in it: no `when` and no other case rules it out.
+#[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
 fn stands(change: Change<'_>, place: &DataPath, applies: Applies<'_>) -> bool {
     let steps = place.steps();
     (1..=steps.len()).all(|length| {

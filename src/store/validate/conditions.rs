@@ -450,6 +450,7 @@ impl Judging<'_> {
     }
 
     /// Whether a place is there, or is a container without a branch in the tree that nothing rules out.
+    #[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
     fn stands(&mut self, schema: &Schema, tree: &Tree, place: &DataPath) -> Result<bool, MirrorError> {
         let steps = place.steps();
         for length in 1..=steps.len() {

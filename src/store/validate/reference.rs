@@ -235,6 +235,7 @@ impl Judging<'_> {
 impl Reference {
     /// None when the path goes by way of another reference, or leads out of the configuration, where nothing is required
     /// (RFC 7950 9.9).
+    #[expect(clippy::indexing_slicing, reason = "counted from these very steps")]
     fn new(schema: &Schema, referrer: NodeId, target: NodeId, path: &str) -> Option<Self> {
         if path.contains("deref") || !schema.node(target).config {
             return None;
@@ -278,6 +279,7 @@ impl Reference {
 
 impl Comparison {
     /// Reads `key = current()/../other`, the one form of predicate that a leafref may have.
+    #[expect(clippy::indexing_slicing, reason = "counted from these very steps")]
     fn new(schema: &Schema, referrer: &[NodeId], list: NodeId, predicate: &str) -> Option<Self> {
         let (key, other) = predicate.split_once('=')?;
         let key = schema.node(list).keys().iter().position(|&id| schema.is_called(id, local(key)))?;

@@ -48,6 +48,7 @@ impl<'a> Change<'a> {
         touched
     }
 
+    #[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
     fn touch(&self, touched: &mut BTreeMap<DataPath, bool>, path: &DataPath, whole: bool) {
         let mut note = |path: DataPath, whole: bool| *touched.entry(path).or_default() |= whole;
         note(path.clone(), whole);
@@ -82,6 +83,7 @@ impl<'a> Change<'a> {
     }
 
     /// The outermost entry on the way to a place that is there in the candidate, but not as configuration.
+    #[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
     pub(super) fn first_for_state_only<'p>(&self, place: &'p [Step]) -> Option<&'p [Step]> {
         (1..=place.len()).map(|length| &place[..length]).find(|entry| {
             // An entry that this very change makes counts even when it has nothing but its keys.
@@ -119,6 +121,7 @@ impl<'a> Change<'a> {
 
     /// Entries that were and are there, and are configured now and were not, or the other way round. Their keys come into
     /// the configuration or leave it without any difference in the tree.
+    #[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
     fn switched_entries(&self, nodes: &NodeSet) -> BTreeMap<DataPath, bool> {
         let mut switched = BTreeMap::new();
         for item in self.delta.items() {
@@ -143,6 +146,7 @@ impl<'a> Change<'a> {
     }
 
     /// Entries of a list whose leaves `within` came, changed or went, `within` being below the list.
+    #[expect(clippy::indexing_slicing, reason = "a length of these very steps")]
     pub(super) fn entries(&self, list: NodeId, within: &NodeSet) -> BTreeSet<DataPath> {
         let depth = self.schema.lineage(list).len();
         let mut entries = BTreeSet::new();

@@ -44,6 +44,7 @@ impl Engine {
         }
     }
 
+    #[expect(clippy::indexing_slicing, reason = "paths of the plan, which does not change")]
     fn for_each_pattern(&self, mut act: impl FnMut(&Pattern)) {
         for watcher in &self.watchers {
             self.plan.paths[watcher.path].patterns.iter().for_each(&mut act);

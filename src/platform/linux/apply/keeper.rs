@@ -2,7 +2,6 @@
 //!
 //! Invariant: one pass at a time, at most one each [`GAP`], and no more than a fifth of the time; what comes during a pass is looked at in the next one.
 
-use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,7 +42,8 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// The task.
 pub(super) struct Keeper {
-    pub(super) commits: watch::Receiver<Arc<Commit>>,
+    /// The newest commit that changed configuration.
+    pub(super) configured: watch::Receiver<Arc<Commit>>,
     pub(super) writer: StateWriter,
     pub(super) clock: Clock,
     pub(super) terms: Terms,
@@ -101,7 +101,7 @@ impl Keeper {
                 return error;
             }
             let rest = begun.elapsed() * REST;
-            if !self.wait(&mut sockets.events, seen, begun + LOOK).await {
+            if !self.wait(&mut sockets.events, begun + LOOK).await {
                 return NetlinkError::Closed;
             }
             sleep_until((begun + GAP.max(rest)).max(Instant::now() + SETTLE)).await;
@@ -109,22 +109,12 @@ impl Keeper {
     }
 
     /// Waits for a sign that a pass may find something. False when the socket of events broke.
-    async fn wait(&mut self, events: &mut Events, seen: &Seen, look: Instant) -> bool {
+    async fn wait(&mut self, events: &mut Events, look: Instant) -> bool {
         let again = self.faults.next().map_or(look, |again| again.min(look));
-        let known = seen.wanted.as_ref().map(|(configurations, _)| *configurations);
         loop {
-            let configured = async {
-                // Without a store there is nothing left to wait for; the handle will end this.
-                if self.commits.changed().await.is_err() {
-                    pending::<()>().await;
-                }
-            };
             tokio::select! {
-                () = configured => {
-                    if Some(self.commits.borrow_and_update().configurations) != known {
-                        return true;
-                    }
-                }
+                // Without a store there is nothing left to wait for; the handle will end this.
+                Ok(()) = self.configured.changed() => return true,
                 heard = events.next() => match heard {
                     None => return false,
                     Some(heard) if matters(&heard) => return true,
@@ -137,7 +127,7 @@ impl Keeper {
 
     /// Reads configuration and machine, and does what makes them agree.
     async fn pass(&mut self, requests: &mut Requests, seen: &mut Seen) -> Result<(), NetlinkError> {
-        let commit = self.commits.borrow_and_update().clone();
+        let commit = self.configured.borrow_and_update().clone();
         let wanted = match seen.wanted.take() {
             Some((configurations, wanted)) if configurations == commit.configurations => wanted,
             _ => read(self.writer.schema(), &commit.tree, &self.terms),

@@ -1,10 +1,10 @@
 //! What is configured, made so on this machine. The opposite direction of the collectors beside this folder.
 //!
 //! ```text
-//!   commits (store.watch) --> read --> Wanted --+
-//!   rtnetlink events ------> found -> Found ----+--> plan --> steps --> send, services
-//!   linux-applied.json ---> record -> Record ---+                |
-//!                                                                +--> faults --> /state/system/linux, log
+//!   configuration -------> read   -> Wanted --+
+//!   rtnetlink events ----> found  -> Found ---+--> plan --> steps --> send, services
+//!   linux-applied.json --> record -> Record --+               |
+//!                                                             +--> faults --> /state/system/linux, log
 //! ```
 //!
 //! Invariant: an applier that is off touches nothing. One that is on touches what configuration names and what it has
@@ -42,6 +42,7 @@ use self::services::{Files, Ledger};
 use self::status::{Status, Working};
 use crate::platform::Handle;
 use crate::platform::map::Gaps;
+use crate::schema::Schema;
 use crate::store::{StateBatch, StateWriter, Store};
 use crate::time::Clock;
 
@@ -143,6 +144,11 @@ pub struct Settings {
     pub data_dir: PathBuf,
 }
 
+/// Looks all leaves up that the appliers write.
+pub(super) fn look_up(schema: &Arc<Schema>, gaps: &mut Gaps) {
+    Status::new(schema.clone(), gaps);
+}
+
 /// Starts the appliers. They stop when the token is cancelled or the handle is dropped; what they did stays.
 ///
 /// # Errors
@@ -165,6 +171,10 @@ pub fn start(settings: Settings, store: &Arc<Store>, clock: Clock, token: &Cance
         tracing::error!(%error, "state of the appliers not published");
     }
 
+    let mut handle = Handle::new();
+    if on.is_empty() {
+        return Ok(handle);
+    }
     let has = |applier| on.contains(&applier);
     let scope = Scope {
         hostname: has(Applier::Hostname),
@@ -176,7 +186,7 @@ pub fn start(settings: Settings, store: &Arc<Store>, clock: Clock, token: &Cance
     };
     let ports = settings.ports.into_iter().map(|(port, name)| (port, name.into())).collect();
     let keeper = Keeper {
-        commits: store.watch(),
+        configured: store.watch_configuration(),
         writer,
         clock,
         terms: Terms { on, ports },
@@ -186,7 +196,6 @@ pub fn start(settings: Settings, store: &Arc<Store>, clock: Clock, token: &Cance
         faults: Faults::default(),
         ledger: Arc::new(Mutex::new(Ledger { file, record })),
     };
-    let mut handle = Handle::new();
     handle.run(token, keeper.run());
     Ok(handle)
 }

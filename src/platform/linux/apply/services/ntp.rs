@@ -56,9 +56,9 @@ fn service(root: &Path) -> Result<Service, String> {
     for file in CHRONY_CONF.map(|file| root.join(file)) {
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
         let named = |directive: &str| -> Vec<PathBuf> {
-            let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-            let directories = words.filter(|words| words.first().is_some_and(|word| *word == directive));
-            directories.flat_map(|words| words[1..].iter().map(PathBuf::from).collect::<Vec<_>>()).collect()
+            let words = text.lines().map(str::split_whitespace);
+            let directories = words.filter_map(|mut words| (words.next()? == directive).then_some(words));
+            directories.flatten().map(PathBuf::from).collect()
         };
         // A directory below /run belongs to whoever fills it anew at each boot.
         let lasting = |all: Vec<PathBuf>| all.into_iter().find(|directory| !directory.starts_with("/run"));
