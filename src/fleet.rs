@@ -3,14 +3,15 @@
 //! Invariant: each element is an [`Agent`] of its own, with its own name, tree, users, limits, data directory and port; the
 //! models and what is made from them exist once. All of them serve or none does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use crate::agent::{Agent, Models, StartError};
 use crate::config::{self, Config, ConfigError};
@@ -106,7 +107,7 @@ pub struct Target {
 /// Elements that are ready to serve.
 #[derive(Debug)]
 pub struct Fleet {
-    elements: Vec<(String, Arc<Agent>)>,
+    elements: Vec<Arc<Element>>,
 }
 
 impl Plan {
@@ -120,13 +121,9 @@ impl Plan {
         if last > u32::from(u16::MAX) || self.port == 0 {
             return Err(FleetError::Ports { targets: self.targets, port: self.port, last });
         }
-        let text = std::fs::read_to_string(&self.template)
-            .map_err(|source| ConfigError::Read { path: self.template.clone(), source })?;
-        let (one, other) = (self.read(&text, 1)?, self.read(&text, 2)?);
-        let names = one.models.system_name() != other.models.system_name();
-        let own = Own { name: names, directory: one.data_dir != other.data_dir };
-        let targets: Vec<Target> =
-            (0..self.targets).map(|index| self.target(&text, &own, index)).collect::<Result<_, _>>()?;
+        let template = self.read()?;
+        let targets = (0..self.targets).map(|index| self.target(&template, index));
+        let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
         let mut directories = BTreeSet::new();
         for target in &targets {
             if targets.first().is_some_and(|first| first.config.yang != target.config.yang) {
@@ -140,15 +137,23 @@ impl Plan {
         Ok(targets)
     }
 
-    fn read(&self, text: &str, number: u32) -> Result<Config, ConfigError> {
+    fn read(&self) -> Result<Template, ConfigError> {
+        let text = std::fs::read_to_string(&self.template)
+            .map_err(|source| ConfigError::Read { path: self.template.clone(), source })?;
+        let (one, other) = (self.parse(&text, 1)?, self.parse(&text, 2)?);
+        let names = one.models.system_name() != other.models.system_name();
+        Ok(Template { text, names, directories: one.data_dir != other.data_dir })
+    }
+
+    fn parse(&self, text: &str, number: u32) -> Result<Config, ConfigError> {
         config::parse(&self.template.display().to_string(), &text.replace(NUMBER, &number.to_string()))
     }
 
-    fn target(&self, text: &str, own: &Own, index: u16) -> Result<Target, FleetError> {
+    fn target(&self, template: &Template, index: u16) -> Result<Target, ConfigError> {
         let number = u32::from(index) + 1;
-        let mut config = self.read(text, number)?;
+        let mut config = self.parse(&template.text, number)?;
         let name = match config.models.system_name() {
-            Some(name) if own.name => name.to_owned(),
+            Some(name) if template.names => name.to_owned(),
             Some(name) => format!("{name}-{number}"),
             None => format!("target-{number}"),
         };
@@ -161,17 +166,29 @@ impl Plan {
         config.platform.linux.enabled = false;
         config.data_dir = match &self.data_dir {
             Some(directory) => directory.join(&name),
-            None if own.directory => config.data_dir,
+            None if template.directories => config.data_dir,
             None => config.data_dir.join(&name),
         };
         Ok(Target { name, config })
     }
 }
 
-/// What the template itself makes different for each element.
-struct Own {
-    name: bool,
-    directory: bool,
+/// A template as its file says it.
+struct Template {
+    text: String,
+    /// Whether it makes a difference between the names of the elements.
+    names: bool,
+    /// Whether it makes one between their data directories.
+    directories: bool,
+}
+
+/// An element that is ready to serve.
+#[derive(Debug)]
+struct Element {
+    name: String,
+    agent: Agent,
+    /// What it logs says whose it is.
+    span: Span,
 }
 
 impl Fleet {
@@ -180,43 +197,64 @@ impl Fleet {
     /// # Errors
     ///
     /// [`FleetError::Start`] for the first that does not; the others are gone then.
-    pub async fn bind(targets: Vec<Target>) -> Result<Self, FleetError> {
+    pub async fn bind(plan: &Plan, targets: Vec<Target>) -> Result<Self, FleetError> {
         let Some(first) = targets.first() else { return Ok(Self { elements: Vec::new() }) };
         let loading = Models::load(&first.config.yang);
         let models = loading.map_err(|error| FleetError::Start { name: first.name.clone(), error: Box::new(error) })?;
         let mut starting = JoinSet::new();
-        for (position, Target { name, config }) in targets.into_iter().enumerate() {
-            let models = models.clone();
-            starting.spawn(async move {
-                let agent = Agent::bind_with(config, &models).await;
-                (position, name, agent)
-            });
+        for (index, target) in (0..).zip(targets) {
+            let element = element(plan.clone(), index, target, models.clone());
+            starting.spawn(async move { (index, element.await) });
         }
-        let mut started = Vec::new();
+        let mut started = BTreeMap::new();
         while let Some(joined) = starting.join_next().await {
-            // A panic is in the log already; the element is missing then.
-            let Ok((position, name, agent)) = joined else { continue };
-            let agent = agent.map_err(|error| FleetError::Start { name: name.clone(), error: Box::new(error) })?;
-            started.push((position, name, Arc::new(agent)));
+            let (index, element) = of_task(joined);
+            started.insert(index, Arc::new(element?));
         }
-        started.sort_by_key(|(position, ..)| *position);
-        Ok(Self { elements: started.into_iter().map(|(_, name, agent)| (name, agent)).collect() })
+        Ok(Self { elements: started.into_values().collect() })
     }
 
     /// Names and addresses, in order. An element that is configured not to listen has none.
     pub fn addresses(&self) -> impl Iterator<Item = (&str, Option<SocketAddr>)> {
-        self.elements.iter().map(|(name, agent)| (name.as_str(), agent.address()))
+        self.elements.iter().map(|element| (element.name.as_str(), element.agent.address()))
+    }
+
+    /// Reads the template again, and lets each element follow it. What becomes of it is in the log; an element that
+    /// cannot follow stays as it is.
+    pub fn reload(&self) {
+        for Element { agent, span, .. } in self.elements.iter().map(Arc::as_ref) {
+            let _ = span.in_scope(|| agent.reload_anew());
+        }
     }
 
     /// Serves until the token is cancelled, and then ends every stream with a status.
     pub async fn run(&self, shutdown: CancellationToken) {
         let mut running = JoinSet::new();
-        for (_, agent) in &self.elements {
-            let (agent, shutdown) = (agent.clone(), shutdown.clone());
-            running.spawn(async move { agent.run(shutdown).await });
+        for element in &self.elements {
+            let (element, span, shutdown) = (element.clone(), element.span.clone(), shutdown.clone());
+            running.spawn(async move { element.agent.run(shutdown).await }.instrument(span));
         }
-        while running.join_next().await.is_some() {}
+        while let Some(joined) = running.join_next().await {
+            of_task(joined);
+        }
     }
+}
+
+async fn element(plan: Plan, index: u16, target: Target, models: Models) -> Result<Element, FleetError> {
+    let Target { name, config } = target;
+    let span = tracing::error_span!("fleet", element = name);
+    match Agent::bind_with(config, &models).instrument(span.clone()).await {
+        Ok(agent) => {
+            let again = move || Ok(plan.target(&plan.read()?, index)?.config);
+            Ok(Element { name, agent: agent.read_by(again), span })
+        }
+        Err(error) => Err(FleetError::Start { name, error: Box::new(error) }),
+    }
+}
+
+/// A fault of the program in one element ends all, as it does where there is one.
+fn of_task<T>(joined: Result<T, JoinError>) -> T {
+    joined.unwrap_or_else(|ended| std::panic::resume_unwind(ended.into_panic()))
 }
 
 /// Lets this process have as many open files as the elements need, as far as the system allows it.

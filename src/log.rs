@@ -64,7 +64,7 @@ pub fn start(settings: Settings) {
             .with_timer(SystemTime)
             .compact()
             .try_init(),
-        Format::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+        Format::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
     };
 }
 

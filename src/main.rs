@@ -185,7 +185,7 @@ async fn daemon(settings: Config, file: PathBuf) -> Result<(), StartError> {
 }
 
 fn simulate(plan: &Plan) -> ExitCode {
-    let outcome = plan.targets().and_then(serve_fleet);
+    let outcome = plan.targets().and_then(|targets| serve_fleet(plan, targets));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_configuration() => failed(&error, CONFIGURATION),
@@ -194,20 +194,20 @@ fn simulate(plan: &Plan) -> ExitCode {
 }
 
 #[tokio::main]
-async fn serve_fleet(targets: Vec<Target>) -> Result<(), FleetError> {
+async fn serve_fleet(plan: &Plan, targets: Vec<Target>) -> Result<(), FleetError> {
     if let Some(first) = targets.first() {
         log::start(first.config.log);
     }
     fleet::allow_files(targets.len());
     let mut signals = Signals::install().map_err(FleetError::Signals)?;
-    let fleet = Fleet::bind(targets).await?;
+    let fleet = Fleet::bind(plan, targets).await?;
     for (name, address) in fleet.addresses() {
         print(&format!("{name} {}\n", address.map_or_else(|| "-".to_owned(), |address| address.to_string())));
     }
     let shutdown = CancellationToken::new();
     tokio::select! {
         () = fleet.run(shutdown.clone()) => {}
-        () = signals.serve_fleet(&shutdown) => {}
+        () = signals.serve_fleet(&fleet, &shutdown) => {}
     }
     Ok(())
 }

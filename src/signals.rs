@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::Agent;
+use crate::fleet::Fleet;
 
 /// The signals the daemon answers, caught from the moment this exists.
 #[derive(Debug)]
@@ -33,9 +34,9 @@ impl Signals {
         self.serve_with(shutdown, || reload(agent, file)).await;
     }
 
-    /// The same for a fleet, which is started anew to follow its template.
-    pub async fn serve_fleet(&mut self, shutdown: &CancellationToken) {
-        self.serve_with(shutdown, || tracing::warn!("a fleet does not read its template again, start it anew")).await;
+    /// The same for a fleet, which reads its template again.
+    pub async fn serve_fleet(&mut self, fleet: &Fleet, shutdown: &CancellationToken) {
+        self.serve_with(shutdown, || tokio::task::block_in_place(|| fleet.reload())).await;
     }
 
     async fn serve_with(&mut self, shutdown: &CancellationToken, hangup: impl Fn()) {

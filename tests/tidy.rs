@@ -41,7 +41,7 @@ const LAYERS: &[(&str, &str)] = &[
          control profile",
     ),
     ("control", "telemetry feed admission"),
-    ("signals", "agent"),
+    ("signals", "agent fleet"),
     ("fleet", "agent config"),
     ("cli", "aaa codec config control fleet schema value"),
 ];

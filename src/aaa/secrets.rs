@@ -31,10 +31,11 @@ const KEY_BYTES: usize = 32;
 /// Why a secret of another element is refused.
 const FOREIGN: &str = "this secret was encrypted by another element and opens on no other: write it in clear";
 
-/// The lists of the models that have secrets, and the leaf of an entry that is one.
-const LISTS: [(&str, &str); 2] = [
-    ("/configure/system/security/aaa/remote-servers/radius/server", "secret"),
-    ("/configure/system/security/aaa/remote-servers/tacplus/server", "secret"),
+/// The lists of the models that have secrets, the container of an entry that holds one, and the leaf.
+const LISTS: [(&str, Option<&str>, &str); 3] = [
+    ("/configure/system/security/aaa/remote-servers/radius/server", None, "secret"),
+    ("/configure/system/security/aaa/remote-servers/tacplus/server", None, "secret"),
+    ("/configure/system/security/aaa/remote-servers/ldap/server", Some("bind-authentication"), "password"),
 ];
 
 /// Whether a text is an encrypted secret.
@@ -129,17 +130,23 @@ pub(super) struct SecretNodes {
 struct SecretList {
     above: DataPath,
     list: NodeId,
+    /// The container between an entry and the leaf.
+    within: Option<NodeId>,
     leaf: NodeId,
 }
 
 impl SecretNodes {
     pub(super) fn new(schema: &Schema) -> Self {
-        let find = |(path, leaf): &(&str, &str)| {
+        let find = |(path, within, leaf): (&str, Option<&str>, &str)| {
             let list = node(schema, path)?;
-            let leaf = schema.child(Some(list), None, leaf)?;
-            Some(SecretList { above: containers_above(schema, list), list, leaf })
+            let within = match within {
+                Some(name) => Some(schema.child(Some(list), None, name)?),
+                None => None,
+            };
+            let leaf = schema.child(within.or(Some(list)), None, leaf)?;
+            Some(SecretList { above: containers_above(schema, list), list, within, leaf })
         };
-        Self { lists: LISTS.iter().filter_map(find).collect() }
+        Self { lists: LISTS.into_iter().filter_map(find).collect() }
     }
 
     /// Encrypts the secrets that a change brings. One that is too long for that is refused, and so is one that only
@@ -172,7 +179,11 @@ impl SecretNodes {
                 let branch = candidate.branch_mut(schema, list.above.steps(), time);
                 let Some(Child::List(_, entries)) = branch.child_mut(list.list) else { continue };
                 let Some(entry) = entries.get_mut(&key) else { continue };
-                entry.put_leaf(list.leaf, Leaf::new(sealed, time));
+                let holder = match list.within {
+                    Some(within) => entry.container_mut(within),
+                    None => entry,
+                };
+                holder.put_leaf(list.leaf, Leaf::new(sealed, time));
             }
         }
         Ok(())
@@ -184,7 +195,13 @@ impl SecretList {
     fn brought(&self, base: &Tree, candidate: &Tree) -> Vec<(ListKey, String)> {
         let (old, new) = (base.branch(self.above.steps()), candidate.branch(self.above.steps()));
         let Some(new) = new.filter(|new| old.is_none_or(|old| !Arc::ptr_eq(old, new))) else { return Vec::new() };
-        let secret = |branch: &Branch| branch.leaf(self.leaf)?.value.as_text().map(str::to_owned);
+        let secret = |entry: &Branch| {
+            let leaf = match self.within {
+                Some(within) => entry.container(within)?.leaf(self.leaf)?,
+                None => entry.leaf(self.leaf)?,
+            };
+            leaf.value.as_text().map(str::to_owned)
+        };
         let before = |key: &ListKey| secret(old?.list(self.list)?.get(key)?.branch());
         let entries = new.list(self.list).into_iter().flat_map(|list| list.iter());
         let found = entries.filter_map(|(key, entry)| Some((key.clone(), secret(entry.branch())?)));
@@ -192,7 +209,9 @@ impl SecretList {
     }
 
     fn path(&self, schema: &Schema, key: &ListKey) -> String {
-        self.above.child(self.list, Some(key.clone())).child(self.leaf, None).display(schema).to_string()
+        let entry = self.above.child(self.list, Some(key.clone()));
+        let holder = self.within.map_or(entry.clone(), |within| entry.child(within, None));
+        holder.child(self.leaf, None).display(schema).to_string()
     }
 }
 

@@ -131,6 +131,8 @@ struct ServerNodes {
     address: NodeId,
     secret: NodeId,
     port: Option<NodeId>,
+    authenticator: Option<NodeId>,
+    tls: Option<NodeId>,
 }
 
 impl SettingsNodes {
@@ -146,7 +148,7 @@ impl SettingsNodes {
         }
     }
 
-    /// Who is asked, in this order.
+    /// Who is asked, in this order. LDAP is not among them.
     pub(super) fn order(&self, tree: &Tree) -> Vec<Method> {
         let method = |value: &Value| match value.as_text() {
             Some("local") => Some(Method::Local),
@@ -252,6 +254,8 @@ impl ServerNodes {
             address: child("address")?,
             secret: child("secret")?,
             port: child("port"),
+            authenticator: child("authenticator"),
+            tls: child("tls-client-profile"),
             list,
         })
     }
@@ -263,6 +267,12 @@ impl ServerNodes {
         let Some(address) = text(self.address).and_then(|address| address.parse::<IpAddr>().ok()) else {
             return unusable("its address is not one");
         };
+        if self.tls.is_some_and(|tls| text(tls).is_some()) {
+            return unusable("RADIUS over TLS is not supported, and it is not asked without");
+        }
+        if self.authenticator.is_some_and(|digest| text(digest) == Some("sm3")) {
+            return unusable("messages with SM3 are not supported");
+        }
         let Some(secret) = text(self.secret) else { return unusable("it has no secret") };
         let Some(secret) = vault.open(secret) else {
             return unusable("its secret was encrypted by another element");

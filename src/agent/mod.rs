@@ -9,6 +9,7 @@ mod datastore;
 mod element;
 mod endpoint;
 mod error;
+mod idle;
 mod models;
 mod operator;
 mod patience;
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 pub use error::StartError;
 pub use models::Models;
@@ -31,7 +33,7 @@ pub use reload::Reloaded;
 
 use crate::aaa::{self, Authenticator, Authorizer, LoginRecords, Upkeep};
 use crate::admission::{Admission, Limits, Sessions};
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::control::{self, Door};
 use crate::feed::Registry;
 use crate::log::{SecurityLog, SecurityLogSettings};
@@ -48,10 +50,9 @@ use certificates::Certificates;
 use datastore::Datastore;
 use element::Element;
 use endpoint::{Endpoint, Services, Telling};
-use reload::Reloader;
+use reload::{Reader, Reloader, reader};
 
 /// A daemon that is ready to serve.
-#[derive(Debug)]
 pub struct Agent {
     datastore: Datastore,
     /// The settings in effect; replaced by a reload.
@@ -65,6 +66,13 @@ pub struct Agent {
     certificates: Arc<Certificates>,
     checks: Tally,
     endpoint: Arc<Endpoint>,
+    reader: Reader,
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent").field("address", &self.address()).finish_non_exhaustive()
+    }
 }
 
 impl Agent {
@@ -110,6 +118,7 @@ impl Agent {
         };
         let certificates = Arc::new(Certificates::new(&config, store, &clock));
         let endpoint = Endpoint::start(&config, store, services, &clock).await?;
+        let reader = reader(&config);
         let (config, endpoint) = (Arc::new(Mutex::new(config)), Arc::new(endpoint));
         Ok(Self {
             datastore,
@@ -123,7 +132,13 @@ impl Agent {
             certificates,
             checks,
             endpoint,
+            reader,
         })
+    }
+
+    /// The same, but its settings are read anew in this way, because it is not alone in its file.
+    pub fn read_by(self, read: impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static) -> Self {
+        Self { reader: Arc::new(read), ..self }
     }
 
     /// Where it listens at present; tells the port when the configuration left that to the system. None when nothing is
@@ -147,7 +162,8 @@ impl Agent {
         };
         let config = &self.datastore.config;
         let patience = patience::watch(config, &self.clock, &served);
-        tokio::join!(serving, patience, storage::watch(config, &self.clock, &served));
+        let idle = idle::watch(&self.datastore.store, &served);
+        tokio::join!(serving, patience, idle, storage::watch(config, &self.clock, &served));
     }
 
     async fn serve_until(&self, shutdown: CancellationToken) {
@@ -155,15 +171,15 @@ impl Agent {
         monitor.refresh().await;
         // Ends with this call.
         let mut beside = JoinSet::new();
-        beside.spawn(monitor.run());
-        beside.spawn(self.upkeep.clone().run(self.datastore.store.clone()));
+        beside.spawn(monitor.run().in_current_span());
+        beside.spawn(self.upkeep.clone().run(self.datastore.store.clone()).in_current_span());
         let parts = control::Parts {
             sessions: self.sessions.clone(),
             subscriptions: self.subscriptions.clone(),
             operator: Arc::new(self.reloader()),
         };
         match Door::open(&self.data_dir(), parts) {
-            Ok(door) => drop(beside.spawn(door.serve())),
+            Ok(door) => drop(beside.spawn(door.serve().in_current_span())),
             Err(error) => tracing::warn!("commands to this daemon are not possible: {error}"),
         }
         tokio::select! {
@@ -177,7 +193,8 @@ impl Agent {
     fn reloader(&self) -> Reloader {
         let (datastore, config) = (self.datastore.clone(), self.config.clone());
         let (endpoint, certificates) = (self.endpoint.clone(), self.certificates.clone());
-        Reloader { datastore, config, endpoint, certificates, clock: self.clock.clone() }
+        let (clock, reader) = (self.clock.clone(), self.reader.clone());
+        Reloader { datastore, config, endpoint, certificates, clock, reader }
     }
 
     fn data_dir(&self) -> PathBuf {

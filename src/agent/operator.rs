@@ -87,7 +87,7 @@ impl Reloader {
                 Answer::Changes { commit_id: None, changes: told(schema, &changes(schema, &from, &to)) }
             }
             Task::Reload => {
-                let Reloaded { changes, settings } = self.reload(self.file().as_ref())?;
+                let Reloaded { changes, settings } = self.reload_anew()?;
                 Answer::Reloaded { changes, settings }
             }
         })

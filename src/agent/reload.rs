@@ -4,7 +4,7 @@
 //! that no operator believes in a setting that is not in effect. What changed is told place by place.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::certificates::Certificates;
@@ -12,7 +12,7 @@ use super::datastore::Datastore;
 use super::operator::told;
 use super::{Agent, StartError};
 use crate::agent::endpoint::Endpoint;
-use crate::config::{self, Config};
+use crate::config::{self, Config, ConfigError};
 use crate::control::{Change, Setting};
 use crate::time::Clock;
 
@@ -39,32 +39,50 @@ pub(super) struct Reloader {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) certificates: Arc<Certificates>,
     pub(super) clock: Clock,
+    pub(super) reader: Reader,
+}
+
+/// Reads the settings of an agent anew, from where they came.
+pub(super) type Reader = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
+
+/// For an agent that has a file of its own.
+pub(super) fn reader(config: &Config) -> Reader {
+    let file = PathBuf::from(config.models.file());
+    Arc::new(move || config::load(&file))
 }
 
 impl Agent {
     /// Reads the file again and applies what it says.
     pub fn reload(&self, file: &Path) -> Result<Reloaded, StartError> {
-        self.reloader().reload(file)
+        self.reloader().reload(config::load(file))
+    }
+
+    /// Reads again what it was started with.
+    pub fn reload_anew(&self) -> Result<Reloaded, StartError> {
+        self.reloader().reload_anew()
     }
 }
 
 impl Reloader {
-    pub(super) fn reload(&self, file: &Path) -> Result<Reloaded, StartError> {
-        let reloaded = self.apply(file);
+    pub(super) fn reload_anew(&self) -> Result<Reloaded, StartError> {
+        self.reload((self.reader)())
+    }
+
+    fn reload(&self, read: Result<Config, ConfigError>) -> Result<Reloaded, StartError> {
+        let reloaded = read.map_err(StartError::from).and_then(|new| self.apply(new));
         match &reloaded {
-            Ok(reloaded) => log(reloaded, file),
+            Ok(reloaded) => log(reloaded, &self.file()),
             Err(error) => tracing::error!("reload refused, nothing has changed: {error}"),
         }
         reloaded
     }
 
-    /// The file that the daemon was started with.
-    pub(super) fn file(&self) -> String {
+    /// The file that counts.
+    fn file(&self) -> String {
         self.config.lock().unwrap_or_else(PoisonError::into_inner).models.file().to_owned()
     }
 
-    fn apply(&self, file: &Path) -> Result<Reloaded, StartError> {
-        let new = config::load(file)?;
+    fn apply(&self, new: Config) -> Result<Reloaded, StartError> {
         let mut current = self.config.lock().unwrap_or_else(PoisonError::into_inner);
         Endpoint::check(&new)?;
         let mut changes = Vec::new();
@@ -83,7 +101,7 @@ impl Reloader {
     }
 }
 
-fn log(reloaded: &Reloaded, file: &Path) {
+fn log(reloaded: &Reloaded, file: &str) {
     let Reloaded { changes, settings } = reloaded;
     for change in changes.iter().take(LOGGED_MAX) {
         tracing::info!("configuration: {change}");
@@ -98,7 +116,7 @@ fn log(reloaded: &Reloaded, file: &Path) {
             false => tracing::info!(key, old, new, "changed in the file"),
         }
     }
-    tracing::info!(file = %file.display(), changes = changes.len(), "file read again");
+    tracing::info!(file, changes = changes.len(), "file read again");
 }
 
 /// Settings outside the YANG tables that differ from those in effect.

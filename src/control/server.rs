@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tracing::{Instrument, Span};
 
 use super::{Answer, Operator, QUESTION_MAX, Question, SessionFacts, Subscription, socket};
 use crate::admission::{Session, Sessions};
@@ -70,7 +71,7 @@ impl Door {
                 Some(_) = conversations.join_next() => {}
                 accepted = self.listener.accept(), if conversations.len() < CONVERSATIONS_MAX => match accepted {
                     Ok((stream, _)) => {
-                        conversations.spawn(converse(stream, self.parts.clone()));
+                        conversations.spawn(converse(stream, self.parts.clone()).in_current_span());
                     }
                     Err(error) => {
                         tracing::warn!("control socket: {error}");
@@ -109,7 +110,8 @@ async fn converse(stream: UnixStream, parts: Parts) -> io::Result<()> {
     let answer = match asked {
         // Waiting for the disk blocks.
         Ok(Question::Configuration(task)) => {
-            tokio::task::spawn_blocking(move || parts.operator.answer(task, &user)).await?
+            let span = Span::current();
+            tokio::task::spawn_blocking(move || span.in_scope(|| parts.operator.answer(task, &user))).await?
         }
         Ok(question) => answer(&question, &parts).await,
         Err(error) => Answer::Refused { reason: format!("the question cannot be read: {error}") },

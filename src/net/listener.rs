@@ -24,6 +24,7 @@ use tokio::task::{JoinSet, yield_now};
 use tokio::time::{MissedTickBehavior, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::{CancellationToken, DropGuard, PollSemaphore};
+use tracing::Instrument;
 
 use super::cause;
 use super::connection::{Connection, Wire};
@@ -133,7 +134,8 @@ impl Listener {
     pub fn open(self, sessions: Arc<Sessions>, reception: Reception) -> OpenPort {
         let reception = Arc::new(ArcSwap::from_pointee(reception));
         let closing = CancellationToken::new();
-        tokio::spawn(accept(self.socket, self.address, sessions, reception.clone(), closing.clone()));
+        let accepting = accept(self.socket, self.address, sessions, reception.clone(), closing.clone());
+        tokio::spawn(accepting.in_current_span());
         OpenPort { address: self.address, reception, _closing: closing.drop_guard() }
     }
 }
@@ -200,7 +202,7 @@ async fn accept(
                     match sessions.arrive(peer, &reception.entrance.evicted) {
                         Ok(arrival) => {
                             let newcomer = Newcomer { stream, arrival, turns: turns.clone() };
-                            drop(handshakes.spawn(newcomer.take_in(sessions.clone(), reception)));
+                            drop(handshakes.spawn(newcomer.take_in(sessions.clone(), reception).in_current_span()));
                         }
                         Err(turned_away) => {
                             reset(&stream);

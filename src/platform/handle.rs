@@ -2,6 +2,7 @@
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// The running collectors of a platform. Dropping it stops them; so does the token they were started with.
 #[derive(Debug)]
@@ -17,9 +18,10 @@ impl Handle {
     /// Runs a collector until it ends or the token is cancelled.
     pub(crate) fn run(&mut self, token: &CancellationToken, collector: impl Future<Output = ()> + Send + 'static) {
         let token = token.clone();
-        self.tasks.spawn(async move {
+        let collecting = async move {
             token.run_until_cancelled_owned(collector).await;
-        });
+        };
+        self.tasks.spawn(collecting.in_current_span());
     }
 
     /// Waits until all collectors have stopped, which is after the token was cancelled.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import eventually
 from harness.daemon import binary, lab_config
 from harness.gnmic import Gnmic
 
@@ -48,7 +49,8 @@ def start(directory, targets):
     template.write_text(lab_config("lab.toml", directory / "data", 0, sim_ports=4))
     port = free_run(targets)
     command = [binary(), "simulate", "--targets", str(targets), "--template", template, "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with (directory / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     lines = [process.stdout.readline().split() for _ in range(targets)]
     return process, port, dict(lines)
 
@@ -74,6 +76,27 @@ def test_every_element_is_one_of_its_own(fleet):
     second("get", "--path", "/configure/system/location").refused("NotFound")
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0
+
+
+def test_a_template_is_read_again_by_every_element(fleet, tmp_path):
+    process, _, addresses = fleet
+    template, log = tmp_path / "fleet" / "fleet.toml", tmp_path / "fleet" / "log"
+    clients = {name: Gnmic(address, "--insecure") for name, address in list(addresses.items())[:3]}
+    template.write_text(template.read_text().replace("[configure.system]", '[configure.system]\nlocation = "rack {n}"'))
+    process.send_signal(signal.SIGHUP)
+    for number, (name, client) in enumerate(clients.items(), 1):
+        location = f'"rack {number}"'
+        eventually(lambda: location in client("get", "--path", "/configure/system/location").out, timeout=60)
+        assert name in client("get", "--path", "/configure/system/name").ok().out
+    # Each says whose log it is; the ports are where they were.
+    eventually(lambda: log.read_text().count("file read again") == TARGETS, timeout=60)
+    lines = [line for line in log.read_text().splitlines() if "file read again" in line]
+    assert all(any(f'element="{name}"' in line for line in lines) for name in addresses)
+
+    template.write_text("nonsense = 1\n")
+    process.send_signal(signal.SIGHUP)
+    eventually(lambda: log.read_text().count("reload refused") == TARGETS, timeout=60)
+    assert all("rack" in client("get", "--path", "/configure/system/location").ok().out for client in clients.values())
 
 
 def test_elements_share_what_is_the_same(tmp_path):

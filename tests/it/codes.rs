@@ -1,5 +1,7 @@
 //! Which errors clients meet, and that no service and no credentials get around the door.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ganymede::admission::Limits;
 use ganymede::net::Tls;
 use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
@@ -91,19 +93,63 @@ async fn every_service_is_behind_the_same_door() {
     assert_eq!(call(&channel, TIME, "admin", "admin-secret").await.unwrap_err().code(), Code::Unimplemented);
 }
 
-/// AUTH-034: TLS first, then credentials in the metadata, then what the profile permits.
-#[tokio::test]
-async fn tls_comes_first_then_credentials_then_rights() {
+/// A door that speaks TLS, and a connection to it.
+async fn encrypted() -> (Door, Channel) {
     let files = tempfile::tempdir().unwrap();
     let identity = Identity::self_signed(files.path(), &[], ganymede::time::Clock::System.now());
-    let mut door = Door::with_tls(&Tls::new(&[identity.unwrap()], &Offer::of(&[TlsVersion::Tls13]), None).unwrap());
-    let plain = Endpoint::from_shared(format!("http://{}", door.address)).unwrap().connect_lazy();
-    let refused = GNmiClient::new(plain).get(with_credentials(get(["/"]), "admin", "admin-secret")).await;
-    refused.unwrap_err();
+    let door = Door::with_tls(&Tls::new(&[identity.unwrap()], &Offer::of(&[TlsVersion::Tls13]), None).unwrap());
     let authority = Certificate::from_pem(std::fs::read(files.path().join("ca.pem")).unwrap());
     let tls = ClientTlsConfig::new().ca_certificate(authority).domain_name("localhost");
     let endpoint = Endpoint::from_shared(format!("https://{}", door.address)).unwrap().tls_config(tls).unwrap();
-    let mut client = door::Client { gnmi: GNmiClient::new(endpoint.connect().await.unwrap()) };
+    let channel = endpoint.connect().await.unwrap();
+    (door, channel)
+}
+
+/// Over TLS a header of basic authorisation is as good as user name and password in the metadata, and no better; in
+/// plaintext it is no login at all. The log knows the user and never the password.
+#[tokio::test]
+async fn basic_authorisation_is_a_login_over_tls() {
+    let (mut door, encrypted) = encrypted().await;
+    let basic = async |channel: &Channel, header: &str, user: &str| {
+        let mut request = with_credentials(get(["/"]), user, "");
+        request.metadata_mut().insert("authorization", header.parse().unwrap());
+        GNmiClient::new(channel.clone()).get(request).await.map(|_| ())
+    };
+    let of = |text: &str| format!("Basic {}", STANDARD.encode(text));
+    let good = of("admin:admin-secret");
+    basic(&encrypted, &good, "").await.unwrap();
+    basic(&encrypted, &good.replace("Basic", "basic"), "").await.unwrap();
+    for wrong in
+        [of("admin:guess"), of("nobody:admin-secret"), of("admin:"), of("admin"), good.replace("Basic", "Bearer")]
+    {
+        check(&wrong, basic(&encrypted, &wrong, "").await, Code::Unauthenticated);
+    }
+    check("a name beside it", basic(&encrypted, &good, "admin").await, Code::Unauthenticated);
+    check("no gRPC", basic(&encrypted, &of("nogrpc:nogrpc-secret"), "").await, Code::PermissionDenied);
+    check("a profile", basic(&encrypted, &of("narrow:narrow-secret"), "").await, Code::PermissionDenied);
+    basic(&encrypted, &good, "").await.unwrap();
+    let users = door.log_lines(|line| line["event"] == "rpc" && line["user"] == "admin", 5).await;
+    assert!(users.iter().any(|line| line["verdict"] == "authorized"), "{users:?}");
+    let log = std::fs::read_to_string(door.log_path()).unwrap();
+    assert!(!log.contains("secret") && !log.contains("Basic"), "{log}");
+
+    let mut plain = Door::open(Limits::default());
+    let channel = Endpoint::from_shared(format!("http://{}", plain.address)).unwrap().connect().await.unwrap();
+    let required = "MINOR: MGMT_CORE #2010: Authentication failed - metadata 'username' and 'password' are required";
+    let refused = basic(&channel, &good, "").await.unwrap_err();
+    assert_eq!((refused.code(), refused.message()), (Code::Unauthenticated, required));
+    let lines = plain.log_lines(|line| line["event"] == "rpc", 1).await;
+    assert_eq!((lines[0]["user"].as_str(), lines[0]["verdict"].as_str()), (Some(""), Some("unauthorized")));
+}
+
+/// AUTH-034: TLS first, then credentials in the metadata, then what the profile permits.
+#[tokio::test]
+async fn tls_comes_first_then_credentials_then_rights() {
+    let (mut door, channel) = encrypted().await;
+    let plain = Endpoint::from_shared(format!("http://{}", door.address)).unwrap().connect_lazy();
+    let refused = GNmiClient::new(plain).get(with_credentials(get(["/"]), "admin", "admin-secret")).await;
+    refused.unwrap_err();
+    let mut client = door::Client { gnmi: GNmiClient::new(channel) };
     check("no credentials", client.get("", "").await, Code::Unauthenticated);
     check("wrong password", client.get("narrow", "wrong").await, Code::Unauthenticated);
     check("profile", client.get("narrow", "narrow-secret").await, Code::PermissionDenied);

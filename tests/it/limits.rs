@@ -13,6 +13,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Request};
 
 use crate::harness::{Client, Harness, eventually, subscribe, within};
+use crate::http2::*;
 use crate::request::*;
 use crate::text::*;
 use crate::verbatim::Verbatim;
@@ -141,21 +142,6 @@ async fn survives_malformed_messages() {
         assert_eq!(stream.next().await, format!("/test/types/uint8 = {number}"));
     }
 }
-
-/// A frame of HTTP/2.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
 
 /// LIM-017: HTTP/2 that breaks its rules ends the connection it comes on, or is borne, and nobody else notices.
 #[tokio::test(flavor = "multi_thread")]

@@ -45,6 +45,7 @@ mod families;
 mod get;
 mod grpc_knobs;
 mod history;
+mod http2;
 mod kill_loop;
 mod limits;
 mod models;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ganymede::control::{Answer, Question, ask};
 use ganymede::pb::gnmi::g_nmi_client::GNmiClient;
 use ganymede::pb::gnmi::{QosMarking, SubscriptionList};
 use tonic::Code;
@@ -81,6 +82,56 @@ async fn state_lists_users() {
     drop(channel);
     eventually(1, async || each(&client, SESSIONS, "user").await.len()).await;
     assert_eq!(each(&client, ACTIVE, "username").await.len(), 1);
+}
+
+/// TLS-002: a connection is one session and each RPC that runs on it one channel, in the state, for the administrator
+/// and for the limits alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_a_session_and_an_rpc_a_channel() {
+    let harness = Harness::start_with("[limits]\nsessions = 2\nchannels = 5\n").await;
+    let (watcher, client) = (harness.client("admin").await, harness.client("admin").await);
+    watcher.get(get(["/configure/system/name"])).await.unwrap();
+    let mut streams = Vec::new();
+    for _ in 0..4 {
+        let mut stream = client.subscribe(on_change(["/configure/system/name"])).await;
+        stream.round().await;
+        streams.push(stream);
+    }
+    // Connections with their channels; the RPC that asks is one itself, as long as it is looked at.
+    let grpc = async |leaf: &str| {
+        let found = watcher.get(get([&*format!("/state/system/grpc/{leaf}")])).await;
+        found.map_or_else(
+            |_| Vec::new(),
+            |found| get_text(&found)[0].replace('"', "").split("; ").map(str::to_owned).collect(),
+        )
+    };
+    let counts = async || {
+        let counts = grpc("connection[address=*][port=*]/active-rpc-count").await;
+        let count = |text: &String| text.rsplit_once(" = ").map(|(_, count)| count.parse::<u32>().unwrap());
+        let mut counts: Vec<u32> = counts.iter().filter_map(count).collect();
+        counts.sort_unstable();
+        counts
+    };
+    eventually(true, async || matches!(counts().await[..], [0 | 1, 4])).await;
+    let rpcs = async || grpc("rpc[rpc-id=*]/session-id").await.iter().filter(|text| text.ends_with(" = 2")).count();
+    eventually(4, &rpcs).await;
+    let directory = harness.data_dir().to_owned();
+    let sessions = async || {
+        let directory = directory.clone();
+        let asked = tokio::task::spawn_blocking(move || ask(&directory, &Question::Sessions).unwrap());
+        let Answer::Sessions { sessions, .. } = asked.await.unwrap() else { panic!("a list") };
+        sessions.iter().map(|session| (session.id, session.active)).collect::<Vec<_>>()
+    };
+    assert_eq!(sessions().await, [(1, 0), (2, 4)]);
+    // One more of each is too much, and the refusal tells the same counts.
+    let fifth = client.subscribe(on_change(["/configure/system/name"])).await;
+    let refused = watcher.get(get(["/configure/system/name"])).await;
+    check_refused(refused, Code::ResourceExhausted, &["Channel limit of 5 reached - 5 in use", "(5)"]);
+    let third = harness.client("admin").await.get(get(["/configure/system/name"])).await;
+    check_refused(third, Code::ResourceExhausted, &["Session limit of 2 reached - 2 in use"]);
+    drop((fifth, streams));
+    eventually(0, &rpcs).await;
+    eventually(vec![(1, 0), (2, 0)], sessions).await;
 }
 
 /// AUTH-040, SUB-043: the code point of a connection is in its state.

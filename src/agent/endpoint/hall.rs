@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
 use tower::util::MapRequestLayer;
+use tracing::{Instrument, Span};
 
 use crate::admission::{Admission, Closing, Sessions};
 use crate::net::{self, Entrance, Limited, MessageLimit, Wording};
@@ -84,7 +85,10 @@ impl Hall {
             let apply = v1alpha::ServerReflectionServer::max_decoding_message_size;
             Limited::new(reflection, &services.message_limit, apply)
         });
+        // Calls log as the element they are for, connections do not know it.
+        let span = Span::current();
         let serving = net::server(limits)
+            .trace_fn(move |_| span.clone())
             .layer(MapRequestLayer::new(net::in_kind))
             .layer(MapRequestLayer::new(move |request| limit.watch(request)))
             .layer(services.admission.until(&closing))
@@ -95,7 +99,7 @@ impl Hall {
             .add_optional_service(reflection_alpha)
             .serve_with_incoming_shutdown(connections, closing.closed());
         let closed = closing.closed();
-        let serving = tokio::spawn(async move {
+        let serving = async move {
             let too_late = async {
                 closed.await;
                 tokio::time::sleep(GRACE).await;
@@ -109,8 +113,8 @@ impl Hall {
                 () = too_late => tracing::warn!("connections closed with RPCs still running"),
             }
             evicted.cancel();
-        });
-        Self { entrance, closing, serving: Some(serving) }
+        };
+        Self { entrance, closing, serving: Some(tokio::spawn(serving.in_current_span())) }
     }
 
     /// Where its connections come in.

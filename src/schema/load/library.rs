@@ -19,6 +19,8 @@ pub(in crate::schema) struct Library {
     embedded: BTreeMap<&'static str, &'static str>,
     /// By module: the files whose texts libyang got.
     served: RefCell<BTreeMap<String, Vec<File>>>,
+    /// The file or module whose text was asked for last.
+    served_last: RefCell<Option<String>>,
     /// The first file that could not be read while libyang asked for texts, which cannot be told through libyang.
     unread: RefCell<Option<(PathBuf, io::Error)>>,
 }
@@ -52,7 +54,13 @@ impl Library {
         }
         let tests = if sources.test_modules { embedded::TEST_MODULES } else { &[] };
         let embedded = embedded::MODULES.iter().chain(tests).copied().collect();
-        Ok(Self { files, embedded, served: RefCell::default(), unread: RefCell::new(None) })
+        Ok(Self {
+            files,
+            embedded,
+            served: RefCell::default(),
+            served_last: RefCell::default(),
+            unread: RefCell::new(None),
+        })
     }
 
     /// Names of the modules to implement, in order.
@@ -62,7 +70,7 @@ impl Library {
     /// [`LoadError::Missing`] for a wanted module that is nowhere, [`LoadError::Read`] for a file.
     pub(super) fn wanted(&self, sources: &Sources) -> Result<BTreeSet<String>, LoadError> {
         let mut wanted: BTreeSet<String> =
-            self.embedded.iter().filter(|(_, text)| is_module(text)).map(|(&name, _)| name.to_owned()).collect();
+            self.embedded.iter().filter(|(_, text)| !is_submodule(text)).map(|(&name, _)| name.to_owned()).collect();
         for name in &sources.modules {
             if !self.knows(name) {
                 return Err(LoadError::Missing { module: name.clone() });
@@ -74,7 +82,8 @@ impl Library {
                 let Some(file) = files.first() else { continue };
                 let text = fs::read_to_string(&file.path)
                     .map_err(|source| LoadError::Read { path: file.path.clone(), source })?;
-                if is_module(&text) {
+                // Whatever else it is, libyang says so.
+                if !is_submodule(&text) {
                     wanted.insert(name.clone());
                 }
             }
@@ -84,6 +93,7 @@ impl Library {
 
     /// The text of a module or submodule, of the given revision where there is a file for it.
     pub(in crate::schema) fn text(&self, name: &str, revision: Option<&str>) -> Option<String> {
+        self.served_last.replace(Some(name.to_owned()));
         let Some(files) = self.files.get(name) else { return self.embedded.get(name).map(|&text| text.to_owned()) };
         let named = files.iter().find(|file| revision.is_some() && file.revision.as_deref() == revision);
         let file = named.or(files.first())?;
@@ -110,6 +120,11 @@ impl Library {
         let named = files.iter().find(|file| revision.is_some() && file.revision.as_deref() == revision);
         let file = named.or(files.first()).or_else(|| self.files.get(name)?.first());
         file.map_or(Origin::BuiltIn, |file| Origin::File(file.path.clone()))
+    }
+
+    /// What was asked for last: what libyang reads when it ends with an error that names nothing.
+    pub(super) fn served_last(&self) -> Option<String> {
+        self.served_last.borrow().clone().filter(|name| self.knows(name))
     }
 
     /// Whether there is a text for a name.
@@ -153,8 +168,8 @@ fn module_of(path: &Path) -> Option<(String, Option<String>)> {
     })
 }
 
-/// Whether a text begins with a `module` statement and not with `submodule`, comments aside.
-fn is_module(mut text: &str) -> bool {
+/// Whether a text begins with a `submodule` statement, comments aside.
+fn is_submodule(mut text: &str) -> bool {
     text = text.trim_start_matches('\u{feff}');
     loop {
         text = text.trim_start();
@@ -163,7 +178,7 @@ fn is_module(mut text: &str) -> bool {
         } else if let Some(comment) = text.strip_prefix("/*") {
             comment.split_once("*/")
         } else {
-            return text.strip_prefix("module").is_some_and(|rest| rest.starts_with(char::is_whitespace));
+            return text.strip_prefix("submodule").is_some_and(|rest| rest.starts_with(char::is_whitespace));
         };
         let Some((_, rest)) = rest else { return false };
         text = rest;
@@ -176,16 +191,16 @@ mod tests {
 
     #[test]
     fn tells_modules_from_submodules() {
-        for (text, module) in [
-            ("module a {", true),
-            ("// submodule\n /* module */ module\n  a {", true),
-            ("submodule a {", false),
-            ("/* module a {", false),
-            ("// module", false),
-            ("modules", false),
+        for (text, submodule) in [
+            ("submodule a {", true),
+            ("// module\n /* submodule */ submodule\n  a {", true),
+            ("module a {", false),
+            ("/* submodule a {", false),
+            ("// submodule", false),
+            ("submodules", false),
             ("", false),
         ] {
-            assert_eq!(is_module(text), module, "{text}");
+            assert_eq!(is_submodule(text), submodule, "{text}");
         }
     }
 

@@ -199,7 +199,10 @@ fn refused(library: &Library, complaints: &Complaints) -> LoadError {
     let Complaints { cause, consequences } = complaints;
     let parsing = consequences.iter().find_map(|complaint| being_parsed(&complaint.reason));
     let of_path = cause.schema_path.as_deref().and_then(|path| path.trim_start_matches('/').split(':').next());
-    let module = parsing.or(of_path).unwrap_or("unknown");
+    let served = library.served_last();
+    let named = [parsing, blamed(&cause.reason), of_path].into_iter().flatten().find(|name| library.knows(name));
+    // A text that does not even say what module it is.
+    let module = named.or(served.as_deref()).unwrap_or("unknown");
     let line = cause.line.and_then(|line| usize::try_from(line).ok());
     LoadError::Refused {
         place: place(library, module, |statements| line.or_else(|| line_of_cause(statements, cause))),
@@ -225,6 +228,7 @@ fn line_of_cause(statements: &[Statement], cause: &Complaint) -> Option<usize> {
     match (&cause.schema_path, quoted) {
         (Some(path), _) => statement::line_of_path(statements, path),
         (None, Some(name)) if cause.reason.starts_with("Loading ") => statement::line_of(statements, "import", name),
+        (None, Some(name)) if cause.reason.starts_with("Unexpected ") => statement::line_of_module(statements, name),
         (None, Some(name)) if cause.reason.starts_with("Including ") => statement::line_of(statements, "include", name),
         _ => None,
     }
@@ -234,6 +238,12 @@ fn line_of_cause(statements: &[Statement], cause: &Complaint) -> Option<usize> {
 fn being_parsed(reason: &str) -> Option<&str> {
     let rest = reason.strip_prefix("Parsing module \"").or(reason.strip_prefix("Parsing submodule \""))?;
     rest.strip_suffix("\" failed.")
+}
+
+/// The module whose deviation or augment has no target, which libyang tells where it tells of the target's module.
+fn blamed(reason: &str) -> Option<&str> {
+    let (_, rest) = reason.split_once(" from module \"")?;
+    rest.split_once('"').map(|(module, _)| module)
 }
 
 #[cfg(test)]

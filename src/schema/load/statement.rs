@@ -30,9 +30,12 @@ const NODES: &[&str] = &[
     "output",
 ];
 
+/// How deep statements may stand in others. libyang refuses what goes deeper.
+const DEPTH_MAX: usize = 64;
+
 /// Reads as far as it makes sense.
 pub(super) fn parse(text: &str) -> Vec<Statement> {
-    Reader { rest: text.trim_start_matches('\u{feff}'), line: 1 }.statements()
+    Reader { rest: text.trim_start_matches('\u{feff}'), line: 1, depth: 0 }.statements()
 }
 
 impl Statement {
@@ -68,6 +71,11 @@ pub(super) fn line_of(statements: &[Statement], keyword: &str, argument: &str) -
     statements.first()?.find(&wanted).map(|found| found.line)
 }
 
+/// The line where a module or submodule of a name begins.
+pub(super) fn line_of_module(statements: &[Statement], name: &str) -> Option<usize> {
+    statements.iter().find(|statement| statement.argument == name).map(|found| found.line)
+}
+
 /// The parts of a path, where a slash in braces does not count.
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0usize;
@@ -98,10 +106,12 @@ fn names(segment: &str, statement: &Statement) -> bool {
 struct Reader<'a> {
     rest: &'a str,
     line: usize,
+    depth: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// Statements up to the brace that closes them, or the end.
+    /// Statements up to the brace that closes them, or the end. Those that stand too deep are left out, or taken for
+    /// others.
     fn statements(&mut self) -> Vec<Statement> {
         let mut found = Vec::new();
         loop {
@@ -113,7 +123,12 @@ impl<'a> Reader<'a> {
             let keyword = self.word();
             let argument = self.argument();
             self.skip();
-            let children = if self.take("{") { self.statements() } else { Vec::new() };
+            let mut children = Vec::new();
+            if self.take("{") && self.depth < DEPTH_MAX {
+                self.depth += 1;
+                children = self.statements();
+                self.depth -= 1;
+            }
             self.take(";");
             if keyword.is_empty() && argument.is_empty() {
                 // Not YANG: at least go on.
@@ -237,5 +252,6 @@ module m { namespace \"urn:\" + 'm'; /* two
         {
             let _ = parse(text);
         }
+        assert_eq!(parse(&"a { ".repeat(1_000_000)).len(), 1);
     }
 }

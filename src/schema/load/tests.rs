@@ -33,9 +33,29 @@ fn module(body: &str) -> String {
 }
 
 #[test]
+fn names_files_that_hold_something_else() {
+    for (text, expected) in [
+        ("<html>", "DIR/a.yang:1: module a: Invalid identifier first character '<' (0x003c)"),
+        ("", "DIR/a.yang:1: module a: Unexpected end-of-input"),
+        (
+            "\nmodule b { namespace urn:b; prefix b; }",
+            r#"DIR/a.yang:2: module a: Unexpected module "b" parsed instead of "a""#,
+        ),
+    ] {
+        assert_eq!(load_texts(&[("a", text)]).map(|_| ()), Err(expected.to_owned()), "{text}");
+    }
+}
+
+#[test]
 fn names_file_line_module_and_reason() {
     let bad = "submodule bad { yang-version 1.1;\n belongs-to a { prefix a; }\n leaf {} }";
+    let other = "module b { yang-version 1.1; namespace urn:b; prefix b; container c; }";
     for (body, expected) in [
+        (
+            r#"import b { prefix b; } deviation "/b:c/b:no" { deviate not-supported; }"#,
+            "DIR/a.yang:3: module a: Deviation(s) target node \"/b:c/b:no\" from module \"a\" was not found \
+             (/b:{deviation='/b:c/b:no'})",
+        ),
         ("leaf a { type string }", r#"DIR/a.yang:3: module a: Invalid keyword "}", expected ";" or "{""#),
         ("leaf a { type nope; }", r#"DIR/a.yang:3: module a: Referenced type "nope" not found (/a:a)"#),
         ("import zz { prefix z; }", r#"DIR/a.yang:3: module a: Loading "zz" module failed, not found"#),
@@ -49,7 +69,11 @@ fn names_file_line_module_and_reason() {
         ),
         ("uses g;", r#"DIR/a.yang:3: module a: Grouping "g" referenced by a uses statement not found (/a:{uses='g'})"#),
     ] {
-        assert_eq!(load_texts(&[("a", &module(body)), ("bad", bad)]).map(|_| ()), Err(expected.to_owned()), "{body}");
+        assert_eq!(
+            load_texts(&[("a", &module(body)), ("bad", bad), ("b", other)]).map(|_| ()),
+            Err(expected.to_owned()),
+            "{body}"
+        );
     }
     let missing = load(&Sources { modules: vec!["zz".to_owned()], ..Sources::default() });
     let expected = "module zz is in none of the YANG directories and not built in";
