@@ -303,6 +303,43 @@ async fn serializes_concurrent_sets() {
     assert_eq!(numbers.len(), 60);
 }
 
+/// SET-044: of Sets that come at the same time each gets its own answer, whatever the others ask for.
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_sets_have_their_own_verdicts() {
+    let harness = Harness::start().await;
+    let mut writing = tokio::task::JoinSet::new();
+    for writer in 0..6 {
+        let client = harness.client("admin").await;
+        writing.spawn(async move {
+            for number in 0..10 {
+                let entry = format!("/test/b[key1=w{writer}][key2=n{number}]");
+                let good = update(&entry, &format!(r#"{{"value":"{number}"}}"#));
+                match writer {
+                    4 => {
+                        let dangling = good.update("/test/types/leafref", json(r#""nowhere""#));
+                        check_refused(client.set(dangling).await, Code::Aborted, &["/test/types/leafref"]);
+                    }
+                    5 => {
+                        let out_of_range = good.update("/test/types/uint8", json("300"));
+                        let refused = client.set(out_of_range).await;
+                        check_refused(refused, Code::InvalidArgument, &["/test/types/uint8"]);
+                    }
+                    _ => client.apply(good).await,
+                }
+            }
+        });
+    }
+    while let Some(ended) = writing.join_next().await {
+        ended.unwrap();
+    }
+    let client = harness.client("admin").await;
+    let found = get_text(&client.get(get(["/test/b[key1=*][key2=*]/value"])).await.unwrap()).concat();
+    for writer in 0..6 {
+        let count = found.matches(&format!("[key1=w{writer}]")).count();
+        assert_eq!(count, if writer < 4 { 10 } else { 0 }, "writer {writer}: {found}");
+    }
+}
+
 /// SET-051: what a Set has been answered for is there after a restart, unless `auto-config-save` says otherwise.
 #[tokio::test(flavor = "multi_thread")]
 async fn survives_a_restart() {

@@ -52,6 +52,8 @@ pub(super) struct Sim {
     facts: Table<Seen>,
     counters: Table<Counters>,
     configured: BTreeMap<Text, Configured>,
+    /// Configured interfaces by the position of the port they are bound to.
+    bound: BTreeMap<usize, BTreeSet<Text>>,
     next_index: u32,
     /// Position of the port that flaps next.
     turn: usize,
@@ -63,6 +65,8 @@ pub(super) struct Sim {
 struct Port {
     name: Text,
     port_id: Text,
+    /// Whether configuration leaves it on.
+    enabled: bool,
     traffic: Traffic,
 }
 
@@ -123,6 +127,8 @@ impl Traffic {
 /// A configured interface of the Base router.
 struct Configured {
     seen: Seen,
+    /// Position of the port it is bound to.
+    port: Option<usize>,
     traffic: Traffic,
     facts: Object,
     counters: Object,
@@ -134,6 +140,7 @@ impl Sim {
         let port = |number: u32| Port {
             name: format!("sim-{number}").into(),
             port_id: format!("2/1/{number}").into(),
+            enabled: true,
             traffic: Traffic::new(number.into(), now),
         };
         let slot = Datum::Number(SLOT);
@@ -146,6 +153,7 @@ impl Sim {
             facts: Table::new(&schema, nokia::INTERFACE, nokia::INTERFACE_FACTS, gaps),
             counters: Table::new(&schema, nokia::INTERFACE, nokia::INTERFACE_COUNTERS, gaps),
             configured: BTreeMap::new(),
+            bound: BTreeMap::new(),
             next_index: CONFIGURED_INDEX_BASE,
             turn: 0,
             started: false,
@@ -192,29 +200,27 @@ impl Sim {
         let changes = self.config.changes(&self.schema, tree);
         let mut ports: BTreeSet<usize> = changes.ports.iter().filter_map(|id| self.numbered("2/1/", id)).collect();
         ports.extend(changes.interfaces.iter().filter_map(|name| self.numbered("sim-", name)));
-        let mut switched = false;
-        for position in ports {
-            switched |= self.switch(position, now, tree, &mut batch);
-        }
-        // A configured interface may be bound to a port that was switched, so all of them are looked at again then.
-        let bound: Vec<Text> = self.configured.keys().filter(|_| switched).cloned().collect();
-        for name in changes.interfaces.iter().chain(&bound) {
+        let switched: Vec<usize> =
+            ports.into_iter().filter(|&position| self.switch(position, now, tree, &mut batch)).collect();
+        for name in &changes.interfaces {
             if self.numbered("sim-", name).is_none() {
                 self.configure(name, now, tree, &mut batch);
             }
         }
+        switched.into_iter().for_each(|position| self.carry_on(position, now, &mut batch));
         batch
     }
 
-    /// The port whose turn it is goes down, or comes up again.
+    /// The port whose turn it is goes down, or comes up again. One that is switched off stays down.
     pub(super) fn flap(&mut self, now: Timestamp) -> StateBatch {
         let mut batch = StateBatch::new();
         let now = self.not_before(now);
         let position = self.turn;
         self.turn = (position + 1) % self.ports.len().max(1);
-        if let Some(port) = self.ports.get_mut(position) {
+        if let Some(port) = self.ports.get_mut(position).filter(|port| port.enabled) {
             port.traffic.switch(!port.traffic.is_up(), now);
             self.links.see(port.link(position), Some(port.port_id.clone()), now, &mut batch);
+            self.carry_on(position, now, &mut batch);
         }
         batch
     }
@@ -256,16 +262,23 @@ impl Sim {
     /// Says whether the port was switched on or off.
     fn switch(&mut self, position: usize, now: Timestamp, tree: &Tree, batch: &mut StateBatch) -> bool {
         let Some(port) = self.ports.get_mut(position) else { return false };
-        let up = !self.config.disables_port(tree, &port.port_id)
+        let enabled = !self.config.disables_port(tree, &port.port_id)
             && !self.config.disables_interface(tree, &port.name)
             && !self.config.disables_openconfig(tree, &port.name);
-        let switched = port.traffic.switch(up, now);
-        if switched {
-            self.links.see(port.link(position), Some(port.port_id.clone()), now, batch);
-            let counters = port.traffic.counters(&self.settings, now);
-            self.links.count(index(position), counters, batch);
+        if std::mem::replace(&mut port.enabled, enabled) == enabled {
+            return false;
         }
-        switched
+        port.traffic.switch(enabled, now);
+        self.links.see(port.link(position), Some(port.port_id.clone()), now, batch);
+        self.links.count(index(position), port.traffic.counters(&self.settings, now), batch);
+        true
+    }
+
+    /// What is bound to the port goes up and down with it.
+    fn carry_on(&mut self, position: usize, now: Timestamp, batch: &mut StateBatch) {
+        for name in self.bound.get(&position).cloned().unwrap_or_default() {
+            self.show(&name, now, batch);
+        }
     }
 
     /// Makes a configured interface appear, follow its configuration, or vanish.
@@ -274,10 +287,11 @@ impl Sim {
         let known = self.configured.get(name).map(|interface| interface.seen.link.index);
         let foreign = owner.is_some_and(|owner| Some(owner) != known.map(u64::from));
         if foreign || !self.config.has_interface(tree, name) {
-            if let Some(gone) = self.configured.remove(name)
-                && !foreign
-            {
-                batch.remove(gone.facts.at());
+            if let Some(gone) = self.configured.remove(name) {
+                self.bind(name, gone.port, None);
+                if !foreign {
+                    batch.remove(gone.facts.at());
+                }
             }
             return;
         }
@@ -286,13 +300,30 @@ impl Sim {
             self.configured.insert(name.clone(), new);
         }
         let port = self.config.bound_port(tree, name).and_then(|port| self.numbered("2/1/", &port));
-        let port_up = port.and_then(|position| self.ports.get(position)).is_none_or(|port| port.traffic.is_up());
-        let up = port_up && !self.config.disables_interface(tree, name);
         let Some(interface) = self.configured.get_mut(name) else { return };
+        interface.seen.link.admin_up = !self.config.disables_interface(tree, name);
+        let before = std::mem::replace(&mut interface.port, port);
+        self.bind(name, before, port);
+        self.show(name, now, batch);
+    }
+
+    fn bind(&mut self, name: &Text, before: Option<usize>, port: Option<usize>) {
+        if let Some(names) = before.and_then(|before| self.bound.get_mut(&before)) {
+            names.remove(name);
+        }
+        if let Some(port) = port {
+            self.bound.entry(port).or_default().insert(name.clone());
+        }
+    }
+
+    /// Writes a configured interface, which is up when it and its port are.
+    fn show(&mut self, name: &Text, now: Timestamp, batch: &mut StateBatch) {
+        let Some(interface) = self.configured.get_mut(name) else { return };
+        let port = interface.port.and_then(|position| self.ports.get(position));
+        let up = interface.seen.link.admin_up && port.is_none_or(|port| port.traffic.is_up());
         if interface.traffic.switch(up, now) {
             interface.seen.changed = Some(now);
         }
-        interface.seen.link.admin_up = !self.config.disables_interface(tree, name);
         interface.seen.link.oper = if up { Oper::Up } else { Oper::Down };
         self.facts.write(&mut interface.facts, &interface.seen, batch);
         let counters = interface.traffic.counters(&self.settings, now);
@@ -315,7 +346,7 @@ impl Sim {
             since: now,
             changed: Some(now),
         };
-        Some(Configured { seen, traffic: Traffic::new(0, now), facts, counters })
+        Some(Configured { seen, port: None, traffic: Traffic::new(0, now), facts, counters })
     }
 }
 
@@ -325,7 +356,8 @@ impl Port {
         let index = index(position);
         let [_, high, middle, low] = (index - PORT_INDEX_BASE).to_be_bytes();
         let mac = Some([0x02, 0x53, 0x00, high, middle, low]);
-        Link { mac, permanent_mac: mac, carrier: Some(up), ..link(index, self.name.clone(), up) }
+        let link = link(index, self.name.clone(), up);
+        Link { mac, permanent_mac: mac, admin_up: self.enabled, carrier: Some(up), ..link }
     }
 }
 

@@ -106,6 +106,30 @@ fn events_take_ports_down_in_turn_and_up_again() {
     }
 }
 
+/// An event is no command of an administrator, and an administrator's command outlasts it.
+#[test]
+fn events_leave_configuration_alone() {
+    let bench = Bench::new();
+    let mut sim = sim(&bench, 2);
+    let path = "/configure/router[router-name=Base]/interface[interface-name=to-b]";
+    let state = "/state/router[router-name=Base]/interface[interface-name=to-b]";
+    bench.commit(&sim.poll(START, &Tree::default()), START);
+    let tree = with(&bench, &bench.store.newest().tree, PORT, "disable");
+    let tree = with(&bench, &tree, &format!("{path}/port"), "2/1/1");
+    bench.commit(&sim.follow(after(1), &tree), after(1));
+    let changes = bench.commit(&sim.flap(after(2)), after(2));
+    assert!(changes.contains("/interfaces/interface[name=sim-1]/state/oper-status DOWN"), "{changes}");
+    assert!(changes.contains("/interface[interface-name=sim-1]/ipv4/down-reason port-down"), "{changes}");
+    assert!(changes.contains(&format!("{state}/oper-state down")), "{changes}");
+    assert!(!changes.contains("admin-status") && !changes.contains("enabled"), "{changes}");
+    assert!(sim.flap(after(3)).is_empty(), "port 2/1/2 is switched off");
+    // Other configuration of the interface does not end the event.
+    let other = with(&bench, &tree, &INTERFACE.replace("sim-2]/admin-state", "sim-1]/description"), "other");
+    assert!(!bench.commit(&sim.follow(after(4), &other), after(4)).contains("oper-state"));
+    let changes = bench.commit(&sim.flap(after(5)), after(5));
+    assert!(changes.contains(&format!("{state}/oper-state up")), "{changes}");
+}
+
 #[test]
 fn configured_interfaces_appear_and_vanish() {
     let bench = Bench::new();

@@ -15,9 +15,11 @@ use tempfile::TempDir;
 
 use super::confirm::{Bench, author, rename};
 use super::laws::{batch, readings};
-use super::{at, place, update};
+use super::{at, delete, place, update};
+use crate::store::author::Author;
 use crate::store::commit::lock;
 use crate::store::config::{CommitError, Committed};
+use crate::store::guard::{Change, Denied, Guard};
 use crate::store::journal::{Disk, Journal};
 use crate::store::state::StateWriter;
 use proptest::strategy::{Strategy, ValueTree};
@@ -204,30 +206,92 @@ fn who_waits_goes_together() {
     assert_eq!(bench.reopened().configuration(), configuration);
 }
 
-/// SET-044: one in a group is refused for what it asks; the others are not.
+/// Lets guests in while the location is `open`.
+#[derive(Debug)]
+struct Doorman;
+
+impl Guard for Doorman {
+    fn judge(&self, change: Change<'_>) -> Result<(), CommitError> {
+        let location = change.base.leaf(place("/system/location").steps()).map(|leaf| leaf.value.to_string());
+        if change.author.user != "guest" || location.as_deref() == Some("open") {
+            return Ok(());
+        }
+        let (path, user, reason) = ("/".to_owned(), "guest".to_owned(), "it is closed".to_owned());
+        Err(Denied { position: None, path, user, reason }.into())
+    }
+}
+
+/// How one of a group ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Verdict {
+    /// A commit with this number.
+    Made(u64),
+    NoChange,
+    WrongEdit,
+    Denied,
+    Constraints,
+}
+
+impl Verdict {
+    fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Ok(Committed { commit_id, .. }) => commit_id.map_or(Self::NoChange, Self::Made),
+            Err(CommitError::Edit { .. }) => Self::WrongEdit,
+            Err(CommitError::Denied(_)) => Self::Denied,
+            Err(CommitError::Constraints(_)) => Self::Constraints,
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// SET-044, SET-029, SET-037: commits that go to the disk together are made in the order they were asked for, and each is
+/// judged, by what may be edited, by rights and by constraints, on what those before it made of the configuration. One
+/// that is refused is refused alone.
 #[test]
 fn a_refusal_is_its_own() {
-    let (bench, control) = bench();
+    let (Bench { dir, store, config }, control) = bench();
+    let bench = Bench { dir, store, config: config.guarded_by(Arc::new(Doorman)) };
+    let members = [
+        ("admin", update("/system/location=roof"), Verdict::Made(2)),
+        ("admin", update("/system/location=roof"), Verdict::NoChange),
+        ("admin", update("/state/uptime=1"), Verdict::WrongEdit),
+        ("guest", update("/system/name=early"), Verdict::Denied),
+        ("admin", update("/system/location=open"), Verdict::Made(3)),
+        ("guest", update("/system/name=guest"), Verdict::Made(4)),
+        ("admin", update("/system/profile=a"), Verdict::Constraints),
+        ("admin", update("/profile[id=a]/kind=k"), Verdict::Made(5)),
+        ("admin", update("/system/profile=a"), Verdict::Made(6)),
+        ("admin", delete("/profile[id=a]"), Verdict::Constraints),
+        ("admin", delete("/system/location"), Verdict::Made(7)),
+        ("guest", update("/system/name=late"), Verdict::Denied),
+        ("admin", update("/system/mtu=60"), Verdict::Constraints),
+        ("admin", update("/system/mtu=1500"), Verdict::Made(8)),
+    ];
     control.set(Mood::Slow);
     let before = control.syncs();
     thread::scope(|scope| {
         let first = scope.spawn(|| bench.config.commit(&rename("first"), &author(), at(10)));
         until(|| control.syncs() > before);
-        let good = scope.spawn(|| bench.config.commit(&[update("/system/location=roof")], &author(), at(11)));
-        until(|| lock(&bench.config.queue).0.len() == 1);
-        // Twice the same: the second one changes nothing.
-        let same = scope.spawn(|| bench.config.commit(&[update("/system/location=roof")], &author(), at(12)));
-        until(|| lock(&bench.config.queue).0.len() == 2);
-        let bad = scope.spawn(|| bench.config.commit(&[update("/state/uptime=1")], &author(), at(13)));
-        until(|| lock(&bench.config.queue).0.len() == 3);
+        let mut others = Vec::new();
+        for (number, (user, edit, verdict)) in members.iter().enumerate() {
+            let author = Author { user: (*user).to_owned(), ..author() };
+            let config = &bench.config;
+            others.push((scope.spawn(move || config.commit(std::slice::from_ref(edit), &author, at(11))), verdict));
+            until(|| lock(&bench.config.queue).0.len() > number);
+        }
         control.set(Mood::Well);
-        assert_eq!(first.join().expect("no panic").expect("a commit").commit_id, Some(1));
-        assert_eq!(good.join().expect("no panic").expect("a commit").commit_id, Some(2));
-        assert_eq!(same.join().expect("no panic").expect("no change").commit_id, None);
-        let refused = bad.join().expect("no panic").expect_err("state");
-        assert!(matches!(refused, CommitError::Edit { .. }), "{refused}");
+        assert_eq!(Verdict::of(first.join().expect("no panic")), Verdict::Made(1));
+        for (number, (other, verdict)) in others.into_iter().enumerate() {
+            assert_eq!(Verdict::of(other.join().expect("no panic")), *verdict, "member {number}");
+        }
     });
-    assert_eq!(bench.config.remembered().borrow().len(), 2);
+    let made: Vec<_> = bench.config.remembered().borrow().iter().map(|made| made.record.author.user.clone()).collect();
+    assert_eq!(made, ["admin", "admin", "admin", "guest", "admin", "admin", "admin", "admin"]);
+    assert_eq!(name(&bench), "guest");
+    // What was refused has left no trace: not in what constraints know, not on the disk.
+    bench.config.commit(&[delete("/system/profile"), delete("/profile[id=a]")], &author(), at(12)).expect("free now");
+    let configuration = bench.configuration();
+    assert_eq!(bench.reopened().configuration(), configuration);
 }
 
 const FAILURES: [Mood; 4] = [Mood::Full, Mood::ReadOnly, Mood::FailingSync, Mood::ShortWrite];
