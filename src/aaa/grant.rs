@@ -91,6 +91,11 @@ impl GrantNodes {
         self.use_priv_lvl.is_true(tree)
     }
 
+    /// Whether TACACS+ servers are asked about each change: `authorization` is there, and levels select no profile.
+    fn asks_servers(&self, tree: &Tree) -> bool {
+        self.use_priv_lvl.value(tree) == Some(&Value::Bool(false))
+    }
+
     /// The template of a method; none while it does not hold.
     fn template(&self, tree: &Tree, method: Method) -> Option<Template> {
         let (switch, name) = match method {
@@ -179,14 +184,25 @@ impl Users {
         }
         // What the server says about access replaces the template (AUTH-011).
         let of_template = template.filter(|_| grant.access.is_none()).unwrap_or_default();
-        let grpc_access = grant.access.unwrap_or(of_template.grpc);
-        self.with_profiles(tree, &members, own, (grpc_access, of_template.li), Some(grant.clone()))
+        let access = (grant.access.unwrap_or(of_template.grpc), of_template.li);
+        let user = self.with_profiles(tree, &members, own, access, Some(grant.clone()));
+        if grant.method != Method::Tacplus || !nodes.asks_servers(tree) {
+            return user;
+        }
+        // The server decides about changes instead of the profile, which still limits reading.
+        let profile = only(DefaultAction::PermitAll, "TACACS+ authorization".to_owned());
+        let changing = self.with_profiles(tree, &[], Some(profile), access, None);
+        User { rights: changing.rights, asks: true, ..user }
     }
 }
 
 /// A profile that permits nothing.
 fn closed(name: String) -> Arc<Profile> {
-    let default_action = DefaultAction::DenyAll;
+    only(DefaultAction::DenyAll, name)
+}
+
+/// A profile without entries.
+fn only(default_action: DefaultAction, name: String) -> Arc<Profile> {
     Arc::new(Profile { name: name.into(), entries: Vec::new(), default_action, li: false, denied_rpcs: Vec::new() })
 }
 

@@ -3,10 +3,13 @@
 //! Invariant: only differences are judged. What an author may not change and a delete or replace of something around it
 //! takes out is put back before anybody sees the candidate (SET-038); any other difference there refuses the whole
 //! commit (SET-037). So a protected element may be set to the value it has (SET-039), and to no other (SET-040).
-//! Secrets, which nobody can read, survive a replace that does not mention them.
+//! Secrets, which nobody can read, survive a replace that does not mention them. Where a server has to permit each change,
+//! it is asked outside of the commit's turn: what is judged here is what it has said.
 
 mod secrets;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::grant::Grants;
@@ -15,7 +18,9 @@ use super::rights::Rights;
 use super::secrets::{SecretNodes, Vault};
 use crate::path::{Access, DataPath, Pattern, PatternStep, Step};
 use crate::schema::{CaseRef, Kind, NodeId, Schema};
-use crate::store::{Branch, Change, Child, CommitError, Denied, Difference, Edit, Guard, Leaf, List, Tree, diff};
+use crate::store::{
+    Branch, Change, Child, CommitError, Denied, Difference, Edit, Guard, Inquiry, Leaf, List, Tree, diff,
+};
 use crate::value::Value;
 
 /// Judges commits by the profiles of their authors. The daemon itself, which has no session, may change everything.
@@ -52,7 +57,7 @@ impl Guard for SetGuard {
         };
         match user.rights.everything() {
             true => Ok(()),
-            false => Ok(Judgement { change, rights: &user.rights }.run()?),
+            false => Judgement::new(change, &user.rights, user.asks).run(),
         }
     }
 }
@@ -60,6 +65,8 @@ impl Guard for SetGuard {
 struct Judgement<'a> {
     change: Change<'a>,
     rights: &'a Rights,
+    /// What a server has to be asked yet; none where the rights alone decide.
+    inquiries: Option<RefCell<BTreeSet<Inquiry>>>,
 }
 
 /// Something that its author may not take out.
@@ -77,8 +84,21 @@ impl Kept {
     }
 }
 
-impl Judgement<'_> {
-    fn run(mut self) -> Result<(), Denied> {
+impl<'a> Judgement<'a> {
+    fn new(change: Change<'a>, rights: &'a Rights, asks: bool) -> Self {
+        Self { change, rights, inquiries: asks.then(RefCell::default) }
+    }
+
+    fn run(mut self) -> Result<(), CommitError> {
+        let judged = self.judge();
+        match self.inquiries.map(RefCell::into_inner) {
+            // Until all has been said nothing is known for sure.
+            Some(inquiries) if !inquiries.is_empty() => Err(CommitError::Inquiries(inquiries.into_iter().collect())),
+            _ => Ok(judged?),
+        }
+    }
+
+    fn judge(&mut self) -> Result<(), Denied> {
         self.check_named()?;
         let mut gone = Vec::new();
         let mut refused = None;
@@ -86,7 +106,7 @@ impl Judgement<'_> {
         diff(self.change.schema, self.change.base, &candidate, &Pattern::default(), &mut |at, difference| {
             let refusal = match difference {
                 Difference::Leaf { node, new, old } => self.is_refused(at, node, new, old).then(|| extended(at, node)),
-                Difference::Created => (!self.may_change(at)).then(|| DataPath::new(at)),
+                Difference::Created => (!self.may_change(at, false)).then(|| DataPath::new(at)),
                 Difference::Reordered => self.is_reordered(at, &candidate).then(|| DataPath::new(at)),
                 Difference::Removed => {
                     self.collect(at, &mut gone);
@@ -103,8 +123,23 @@ impl Judgement<'_> {
         }
     }
 
-    fn may_change(&self, place: &[Step]) -> bool {
-        self.rights.rules().access(place) == Access::Write
+    fn may_change(&self, place: &[Step], deletes: bool) -> bool {
+        self.rights.rules().access(place) == Access::Write && self.is_permitted(deletes, || DataPath::new(place))
+    }
+
+    fn may_change_leaf(&self, at: &[Step], leaf: NodeId, deletes: bool) -> bool {
+        self.rights.rules().child(at, leaf) == Access::Write && self.is_permitted(deletes, || extended(at, leaf))
+    }
+
+    /// What the server says; what it has not been asked yet is noted, and permitted for the time being.
+    fn is_permitted(&self, deletes: bool, place: impl FnOnce() -> DataPath) -> bool {
+        let Some(inquiries) = &self.inquiries else { return true };
+        let inquiry = Inquiry { place: place(), deletes };
+        let verdict = self.change.verdicts.get(&inquiry).copied();
+        verdict.unwrap_or_else(|| {
+            inquiries.borrow_mut().insert(inquiry);
+            true
+        })
     }
 
     /// A delete that names what its author may not change is refused, whether or not anything stands there (SET-041).
@@ -117,7 +152,7 @@ impl Judgement<'_> {
             let place = DataPath::new(named.steps().iter().map(PatternStep::as_written).collect::<Vec<_>>());
             let top = place.steps().len() <= 1;
             let spared = top && self.rights.rules().may_hold(schema, place.steps(), Access::Write);
-            if !spared && !self.may_change(place.steps()) {
+            if !spared && !self.may_change(place.steps(), true) {
                 let path = named.display(schema).to_string();
                 return Err(Denied { position: Some(position), path, ..self.denied(&place) });
             }
@@ -134,7 +169,7 @@ impl Judgement<'_> {
             (None, Kind::LeafList(list)) => new.value == Value::List(list.defaults.to_vec().into()),
             (None, _) => false,
         };
-        !said && self.rights.rules().child(at, node) != Access::Write
+        !said && !self.may_change_leaf(at, node, false)
     }
 
     /// Whether entries that stay stand in another order, in a list that the author may not change.
@@ -146,7 +181,7 @@ impl Judgement<'_> {
             keys.map(|(key, _)| key.clone()).filter(stays).collect::<Vec<_>>()
         };
         let base = self.change.base;
-        !self.may_change(at) && order(base, candidate) != order(candidate, base)
+        order(base, candidate) != order(candidate, base) && !self.may_change(at, false)
     }
 
     /// Collects what of a removed place its author may not remove.
@@ -164,11 +199,11 @@ impl Judgement<'_> {
     fn collect_branch(&self, at: &mut Vec<Step>, branch: &Branch, gone: &mut Vec<Kept>) {
         let schema = self.change.schema;
         let Some(node) = at.last().map(|step| step.node) else { return };
-        if self.rights.rules().uniform(Some(node)) == Some(Access::Write) {
+        if self.inquiries.is_none() && self.rights.rules().uniform(Some(node)) == Some(Access::Write) {
             return;
         }
         let counts = !matches!(schema.node(node).kind, Kind::Container { presence: false }) && !schema.is_mixed(node);
-        if counts && !self.may_change(at) {
+        if counts && !self.may_change(at, true) {
             gone.push(Kept::Branch(DataPath::new(&**at)));
         }
         for child in branch.children().iter().filter(|child| schema.node(child.node()).config) {
@@ -192,7 +227,7 @@ impl Judgement<'_> {
 
     fn collect_leaf(&self, at: &[Step], node: NodeId, leaf: &Leaf, gone: &mut Vec<Kept>) {
         let is_key = matches!(&self.change.schema.node(node).kind, Kind::Leaf(leaf) if leaf.is_key);
-        if !is_key && !leaf.is_default() && self.rights.rules().child(at, node) != Access::Write {
+        if !is_key && !leaf.is_default() && !self.may_change_leaf(at, node, true) {
             gone.push(Kept::Leaf(extended(at, node), leaf.clone()));
         }
     }
@@ -202,7 +237,7 @@ impl Judgement<'_> {
     fn put_back(&mut self, kept: Kept) -> Result<(), Denied> {
         let path = kept.path();
         let names = |edit: &Edit| match edit {
-            Edit::Replace(named, _) => named.contains(path) && !self.may_change(named.steps()),
+            Edit::Replace(named, _) => named.contains(path) && !self.may_change(named.steps(), false),
             Edit::Delete(_) | Edit::Update(..) => false,
         };
         if self.change.edits.iter().any(names) || self.has_other_case(path) {
@@ -243,11 +278,15 @@ impl Judgement<'_> {
             Edit::Delete(patterns) => patterns.iter().any(|pattern| pattern.agrees(path.steps())),
             Edit::Replace(place, _) | Edit::Update(place, _) => place.contains(path) || path.contains(place),
         };
+        let reason = match self.rights.rules().access(path.steps()) {
+            Access::Write if self.inquiries.is_some() => "TACACS+ does not authorize it".to_owned(),
+            _ => self.rights.origin(path.steps()).to_string(),
+        };
         Denied {
             position: self.change.edits.iter().rposition(touches),
             path: path.display(self.change.schema).to_string(),
             user: self.change.author.user.clone(),
-            reason: self.rights.origin(path.steps()).to_string(),
+            reason,
         }
     }
 }

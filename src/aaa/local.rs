@@ -51,6 +51,8 @@ pub struct User {
     pub reading: Arc<Rights>,
     /// What may be read where profiles are not asked: all but secrets and, without that right, lawful intercept.
     pub closed: Arc<Rights>,
+    /// Whether a server has to permit each change, too.
+    pub asks: bool,
     /// What a remote server said; none for a local user.
     pub grant: Option<Arc<Grant>>,
 }
@@ -199,6 +201,7 @@ impl Users {
             rights: granted.rights,
             reading: granted.reading,
             closed: granted.closed,
+            asks: false,
             grant,
         }
     }

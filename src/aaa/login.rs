@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::accounting::{Account, Served};
 use super::attempts::{Attempts, Outcome};
+use super::authorizer::Authorizer;
 use super::check::{Checks, Share};
 use super::grant::{Grant, Grants};
 use super::local::{self, HashError, User, Users};
@@ -137,6 +138,11 @@ impl Authenticator {
         Upkeep(self.remote.clone())
     }
 
+    /// Asks servers about changes.
+    pub fn authorizer(&self) -> Authorizer {
+        Authorizer::new(self.remote.clone())
+    }
+
     /// Whether the credentials are those of a user, as this commit says whom to ask. A method that nobody answers for
     /// passes to the next; so does one that rejects, unless `exit-on-reject` ends it there.
     /// While a server is asked, the client's share of the password checks is free for others.
@@ -185,7 +191,7 @@ impl Authenticator {
                 Some(Checked { grant: Some(Arc::new(grant)), ..Checked::new(Outcome::Accepted, method) })
             }
             Answer::Rejected => Some(Checked::new(Outcome::Rejected, method)),
-            Answer::Kept | Answer::Refused | Answer::Unreachable => None,
+            Answer::Permitted | Answer::Denied | Answer::Kept | Answer::Refused | Answer::Unreachable => None,
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod accounting;
 mod attempts;
+mod authorizer;
 mod certificate;
 mod check;
 mod entry;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use accounting::{Account, Served};
 pub use attempts::{LoginRecord, Outcome};
+pub use authorizer::{Authorizer, Unauthorized};
 pub use check::Share;
 pub use grant::{Grant, Grants};
 pub use guard::SetGuard;

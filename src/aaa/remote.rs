@@ -33,6 +33,8 @@ pub(super) struct Remote {
     /// Apart from logins: a server that keeps no records can still tell who somebody is.
     radius_records: Asking,
     tacplus_records: Asking,
+    /// A server that authorizes nothing can, too.
+    tacplus_commands: Asking,
 }
 
 /// What is known of the servers of one kind.
@@ -79,6 +81,16 @@ pub(super) struct Question<'a> {
 pub(super) enum Errand<'a> {
     Login(Question<'a>),
     Record(&'a Record),
+    Command(Command<'a>),
+}
+
+/// A change that a server is to permit.
+#[derive(Clone, Copy)]
+pub(super) struct Command<'a> {
+    pub(super) user: &'a str,
+    pub(super) client: IpAddr,
+    /// As the server reads it: `cmd=configure`, `cmd-arg=system`.
+    pub(super) arguments: &'a [String],
 }
 
 fn unsigned(answer: Result<Answer, Fault>) -> Result<(Answer, bool), Fault> {
@@ -92,6 +104,10 @@ pub(super) enum Answer {
     Accepted(Grant),
     /// It is not, or the user may not log in.
     Rejected,
+    /// The change may be made.
+    Permitted,
+    /// It may not.
+    Denied,
     /// The record is kept.
     Kept,
     /// The record is not kept: the server does not want it.
@@ -152,6 +168,7 @@ impl Remote {
             tacplus: asking(Method::Tacplus),
             radius_records: asking(Method::Radius),
             tacplus_records: asking(Method::Tacplus),
+            tacplus_commands: asking(Method::Tacplus),
         }
     }
 
@@ -167,10 +184,14 @@ impl Remote {
     /// Asks the servers of a kind about a user; none when there are none.
     pub(super) async fn ask(&self, tree: &Tree, method: Method, question: Question<'_>) -> Option<Answer> {
         let servers = self.servers(tree, method)?;
-        let errand = Errand::Login(question);
+        Some(self.ask_servers(method, &servers, Errand::Login(question)).await)
+    }
+
+    /// Asks servers when there is a turn for it.
+    pub(super) async fn ask_servers(&self, method: Method, servers: &Servers, errand: Errand<'_>) -> Answer {
         // The semaphore is never closed, so there is always a turn to wait for.
         let _turn = self.asking(method, &errand).turns.acquire().await;
-        Some(self.run(method, &servers, errand).await.unwrap_or(Answer::Unreachable))
+        self.run(method, servers, errand).await.unwrap_or(Answer::Unreachable)
     }
 
     /// The answer of the first server that gives one.
@@ -182,6 +203,7 @@ impl Remote {
                 (Method::Radius, Errand::Login(question)) => radius::login(server, servers, question, *signs).await,
                 (_, Errand::Login(question)) => unsigned(tacplus::login(server, servers, question).await),
                 (_, Errand::Record(record)) => unsigned(record.send(server).await),
+                (_, Errand::Command(command)) => unsigned(tacplus::command(server, servers, command).await),
             };
             match answer {
                 Ok((answer, signed)) => {
@@ -200,6 +222,7 @@ impl Remote {
             (Method::Radius, Errand::Record(_)) => &self.radius_records,
             (_, Errand::Login(_)) => &self.tacplus,
             (_, Errand::Record(_)) => &self.tacplus_records,
+            (_, Errand::Command(_)) => &self.tacplus_commands,
         }
     }
 
@@ -208,8 +231,8 @@ impl Remote {
         let Some(servers) = self.nodes.tacplus(tree, &self.vault) else { return };
         for configured in &servers.servers {
             let Configured::Server(server) = configured else { continue };
-            let down: Vec<_> =
-                [&self.tacplus, &self.tacplus_records].into_iter().filter(|it| it.is_down(server)).collect();
+            let asking = [&self.tacplus, &self.tacplus_records, &self.tacplus_commands];
+            let down: Vec<_> = asking.into_iter().filter(|it| it.is_down(server)).collect();
             if !down.is_empty() && tacplus::is_there(server, servers.timeout).await {
                 down.iter().for_each(|asking| asking.answered(server, false));
             }

@@ -90,6 +90,10 @@ pub(super) struct Servers {
     pub(super) interactive: bool,
     /// Where RADIUS records go.
     pub(super) accounting_port: u16,
+    /// Whether what a TACACS+ server demands and is not known here is passed over.
+    pub(super) ignores_unknown: bool,
+    /// Whether a TACACS+ server is told of deletes as such.
+    pub(super) tells_deletes: bool,
 }
 
 /// Where all this stands.
@@ -115,6 +119,8 @@ struct MethodNodes {
     retry_timeout: Place,
     interactive: Place,
     record_type: Place,
+    ignore_unknown: Place,
+    access_operation: Place,
     server: Option<ServerNodes>,
 }
 
@@ -209,6 +215,8 @@ impl MethodNodes {
             retry_timeout: place("server-retry-timeout"),
             interactive: place("interactive-authentication"),
             record_type: place("accounting/record-type"),
+            ignore_unknown: place("ignore-unknown-mandatory-vsas"),
+            access_operation: place("authorization/request-format/access-operation-cmd"),
             server: ServerNodes::new(schema, &format!("{base}/server")),
         }
     }
@@ -226,6 +234,8 @@ impl MethodNodes {
             rest,
             round_robin: self.access_algorithm.is(tree, "round-robin"),
             interactive: self.interactive.is_true(tree),
+            ignores_unknown: self.ignore_unknown.is_true(tree),
+            tells_deletes: matches!(self.access_operation.value(tree), Some(Value::List(told)) if !told.is_empty()),
             accounting_port: self
                 .accounting_port
                 .number(tree)

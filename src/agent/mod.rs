@@ -31,7 +31,7 @@ pub use models::Models;
 pub use producers::{Producers, producers};
 pub use reload::Reloaded;
 
-use crate::aaa::{self, Authenticator, LoginRecords, Upkeep};
+use crate::aaa::{self, Authenticator, Authorizer, LoginRecords, Upkeep};
 use crate::admission::{Admission, Limits, Sessions};
 use crate::config::{Config, ConfigError};
 use crate::control::{self, Door};
@@ -103,12 +103,13 @@ impl Agent {
         })?;
         let upkeep = authenticator.upkeep();
         let logins = authenticator.records();
+        let authorizer = authenticator.authorizer();
         let admission = Admission::new(sessions.clone(), store.clone(), authenticator, log, clock.clone());
         let element = Element::start(&config, store, &clock).await?;
         let subscriptions: Arc<Registry> = Arc::default();
         let checks = Tally::default();
         let services = Services {
-            gnmi: gnmi(&datastore, models, &config, &subscriptions, &clock),
+            gnmi: gnmi(&datastore, models, &config, authorizer, &subscriptions, &clock),
             telling: telling(&datastore, &config)?,
             message_limit: MessageLimit::new(config.limits.request_message_bytes),
             sessions: sessions.clone(),
@@ -234,7 +235,14 @@ fn telling(datastore: &Datastore, config: &Config) -> Result<Option<Telling>, St
     Ok(Some(Telling { health: Health::new(services), reflection }))
 }
 
-fn gnmi(datastore: &Datastore, models: &Models, config: &Config, subscriptions: &Arc<Registry>, clock: &Clock) -> Gnmi {
+fn gnmi(
+    datastore: &Datastore,
+    models: &Models,
+    config: &Config,
+    authorizer: Authorizer,
+    subscriptions: &Arc<Registry>,
+    clock: &Clock,
+) -> Gnmi {
     let schema = datastore.store.schema().clone();
     let Limits { get_response_bytes, subscribe_message_bytes, set_edits, subscription_paths, .. } = config.limits;
     let Limits { arbitration_roles, commit_patience, .. } = config.limits;
@@ -244,6 +252,7 @@ fn gnmi(datastore: &Datastore, models: &Models, config: &Config, subscriptions: 
         wire: models.wire.clone(),
         capable: models.capable.clone(),
         users: datastore.users.clone(),
+        authorizer,
         knobs: Knobs::new(&schema),
         clock: clock.clone(),
         limits: gnmi::Limits {

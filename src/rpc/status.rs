@@ -9,7 +9,7 @@ use std::fmt::Display;
 use tonic::{Code, Status};
 
 use super::gnmi::{ArbitrationError, HistoryError, SetExtensionError};
-use crate::aaa::Unreadable;
+use crate::aaa::{Unauthorized, Unreadable};
 use crate::codec::{EncodingError, OperationId, PathDecodeError, SetError, SetErrorKind};
 use crate::path::PathError;
 use crate::store::{CommitError, ConfirmError, EditError};
@@ -218,12 +218,23 @@ pub(super) fn commit(error: &CommitError, origins: &[OperationId]) -> Status {
             let operation = operation.unwrap_or(OperationId::Request);
             minor(Code::PermissionDenied, 2020, format_args!("{denied} - gRPC: {operation}"))
         }
+        // The user's rights have become others since the request came.
+        CommitError::Inquiries(_) => minor(Code::Aborted, 2020, error),
         // The request is well formed; it is the commit as a whole that fails (SET-029, C-19).
         CommitError::Constraints(_) => minor(Code::Aborted, 2304, error),
         CommitError::Journal(_) => minor(Code::Internal, 2305, error),
         CommitError::NotKept { .. } => minor(Code::NotFound, 2220, error),
         CommitError::Waiting { .. } => minor(Code::FailedPrecondition, 2052, error),
     }
+}
+
+/// A Set about which no server has said whether it may be made.
+pub(super) fn unauthorized(error: &Unauthorized) -> Status {
+    let code = match error {
+        Unauthorized::NoServer => Code::Unavailable,
+        Unauthorized::TooMany { .. } => Code::ResourceExhausted,
+    };
+    minor(code, 2020, error)
 }
 
 /// A confirmation that cannot be given, or anything else that is said to a commit that waits (EXT-014 to EXT-016).

@@ -17,7 +17,7 @@ use super::confirm::{Confirmation, Held, Waiting};
 use super::delta::Delta;
 use super::edit::{self, Edit, EditError};
 use super::group::Queue;
-use super::guard::{Change, Denied, Guard};
+use super::guard::{Change, Denied, Guard, Inquiry, Verdicts};
 use super::history::{Condition, Remembered, history_max};
 use super::journal::{Fingerprint, Journal, JournalError, Record};
 use super::recent::ConfigChange;
@@ -72,13 +72,16 @@ pub struct Request {
     pub saving: Saving,
     /// When it is asked for.
     pub now: Timestamp,
+    /// What was said to the inquiries that it led to before.
+    pub verdicts: Verdicts,
 }
 
 impl Request {
     /// Edits to be saved, without a comment or a confirmation.
     pub fn new(edits: Vec<Edit>, author: Author, now: Timestamp) -> Self {
         let intent = Intent::Edit(edits);
-        Self { intent, author, comment: None, confirmation: None, saving: Saving::Always, now }
+        let (saving, verdicts) = (Saving::Always, Verdicts::new());
+        Self { intent, author, comment: None, confirmation: None, saving, now, verdicts }
     }
 
     pub(super) fn record(&self) -> Record {
@@ -134,6 +137,9 @@ pub enum CommitError {
     /// The author may not make this change.
     #[error(transparent)]
     Denied(#[from] Denied),
+    /// Somebody outside has to be asked before it can be judged.
+    #[error("{} changes have to be authorized first", .0.len())]
+    Inquiries(Vec<Inquiry>),
     /// The configuration that would result breaks constraints (SET-029); there is at least one.
     #[error("{}", .0.iter().map(Violation::to_string).collect::<Vec<_>>().join("; "))]
     Constraints(Vec<Violation>),
@@ -164,7 +170,9 @@ impl CommitError {
         match self {
             Self::Edit { source, .. } => Some(source.path()),
             Self::Constraints(violations) => violations.first().map(|violation| violation.path.as_str()),
-            Self::Denied(_) | Self::Journal(_) | Self::NotKept { .. } | Self::Waiting { .. } => None,
+            Self::Denied(_) | Self::Inquiries(_) | Self::Journal(_) | Self::NotKept { .. } | Self::Waiting { .. } => {
+                None
+            }
         }
     }
 }
@@ -268,7 +276,7 @@ impl ConfigWriter {
     pub(super) fn prepare(&self, turn: &mut Turn, base: &Tree, request: &Request) -> Result<Voted, CommitError> {
         turn.refuse_while_waiting(request.now)?;
         let start = match &request.intent {
-            Intent::Edit(edits) => self.permitted(base, edits, &request.author, request.now)?,
+            Intent::Edit(edits) => self.permitted(base, edits, request)?,
             Intent::RollBack(commit_id) => self.rolled_back(turn, base, *commit_id, request)?,
         };
         let (candidate, delta) = judge(self.store.schema(), &mut turn.validator, base, start, request.now)?;
@@ -311,17 +319,12 @@ impl ConfigWriter {
     }
 
     /// What the edits make of a tree, as far as their author may make it. To be called by the writer whose turn it is.
-    pub(super) fn permitted(
-        &self,
-        base: &Tree,
-        edits: &[Edit],
-        author: &Author,
-        time: Timestamp,
-    ) -> Result<Tree, CommitError> {
-        let schema = self.store.schema();
-        let mut candidate = edited(schema, base.clone(), edits, time)?;
+    pub(super) fn permitted(&self, base: &Tree, edits: &[Edit], request: &Request) -> Result<Tree, CommitError> {
+        let (schema, Request { author, verdicts, now: time, .. }) = (self.store.schema(), request);
+        let mut candidate = edited(schema, base.clone(), edits, *time)?;
         if let Some(guard) = &self.guard {
-            guard.judge(Change { schema, author, base, candidate: &mut candidate, edits, time })?;
+            let time = *time;
+            guard.judge(Change { schema, author, base, candidate: &mut candidate, edits, verdicts, time })?;
         }
         Ok(candidate)
     }

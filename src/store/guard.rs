@@ -1,14 +1,17 @@
 //! The place in a commit where it is judged whether its author may make these changes.
 //!
 //! Invariant: the judgement falls inside the commit's turn, on the very tree the commit starts from, so that nobody
-//! changes with rights that an earlier commit took away. Who has which rights is not known here.
+//! changes with rights that an earlier commit took away. Who has which rights is not known here. Nobody outside is asked
+//! inside the turn: a guard that cannot judge without that says what it has to know, and the commit comes again with it.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use super::author::Author;
 use super::config::CommitError;
 use super::edit::Edit;
 use super::tree::Tree;
+use crate::path::DataPath;
 use crate::schema::Schema;
 use crate::time::Timestamp;
 
@@ -18,7 +21,8 @@ pub trait Guard: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`CommitError::Denied`] names what the author may not change. What cannot be kept breaks a constraint.
+    /// [`CommitError::Denied`] names what the author may not change, [`CommitError::Inquiries`] what has to be asked first.
+    /// What cannot be kept breaks a constraint.
     fn judge(&self, change: Change<'_>) -> Result<(), CommitError>;
 }
 
@@ -35,9 +39,23 @@ pub struct Change<'a> {
     pub candidate: &'a mut Tree,
     /// The edits.
     pub edits: &'a [Edit],
+    /// What was said to the inquiries of this guard.
+    pub verdicts: &'a Verdicts,
     /// The time of the commit.
     pub time: Timestamp,
 }
+
+/// A change of one place that somebody outside has to permit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Inquiry {
+    /// What changes.
+    pub place: DataPath,
+    /// Whether it goes.
+    pub deletes: bool,
+}
+
+/// Inquiries that were made, and whether the change was permitted.
+pub type Verdicts = BTreeMap<Inquiry, bool>;
 
 /// A change that its author may not make (SET-037, SET-041).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -120,8 +120,8 @@ impl ConfigWriter {
         if let Some(guard) = &self.guard {
             // It names all of the configuration, so what its author may not take out refuses it as a whole.
             let edits = &[Edit::Replace(DataPath::root(), Content::Branch(Vec::new()))];
-            let author = &request.author;
-            guard.judge(Change { schema, author, base, candidate: &mut candidate, edits, time: now })?;
+            let Request { author, verdicts, .. } = request;
+            guard.judge(Change { schema, author, base, candidate: &mut candidate, edits, verdicts, time: now })?;
         }
         Ok(candidate)
     }

@@ -34,7 +34,7 @@ pub use confirm::{ConfirmError, Confirmation, Ending, Waiting};
 pub use delta::{Delta, DeltaItem, LeafChange};
 pub use diff::{Difference, diff};
 pub use edit::{Content, Edit, EditError};
-pub use guard::{Change, Denied, Guard};
+pub use guard::{Change, Denied, Guard, Inquiry, Verdicts};
 pub use history::{Condition, Remembered};
 pub use journal::{
     CommitSummary, Fingerprint, Journal, JournalError, PastCommit, Record, RowChange, Saved, Storage, Unconfirmed,

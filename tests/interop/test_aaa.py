@@ -120,6 +120,52 @@ def test_tacplus_through_gnmic(new_daemon, tacplus):
         tac("cap").refused("PermissionDenied")
 
 
+def test_tacplus_permits_each_change(new_daemon, tmp_path):
+    # AUTH-036
+    commands = [
+        ("configure", '"system contact"', 1),
+        ("configure", '"system .*"', 2),
+        ("delete", '"configure system location"', 2),
+    ]
+    location, contact = "/configure/system/location", "/configure/system/contact"
+    with Tacquito(tmp_path / "tacplus", {"tac": (TAC_PW, 15)}, commands) as server, server.counted() as counted:
+        tables = server.tables('authorization.request-format.access-operation-cmd = ["delete"]', port=counted.port)
+        # The profile permits reading only; it is the server that lets `tac` change things.
+        daemon = new_daemon(extra=tables + template("tacplus-default", "read-only") + order("tacplus", "local"))
+        tac = Gnmic(daemon.address, "--insecure", user="tac", password="tac-pw")
+        tac("get", "--path", NAME).ok()
+        assert (counted.logins, counted.authorizations) == (1, 0)
+        tac("set", "--update-path", location, "--update-value", "here").ok()
+        assert (counted.logins, counted.authorizations) == (2, 1)
+        why = [contact, "user 'tac', TACACS+ does not authorize it"]
+        both = ["--update-path", location, "--update-value", "there", "--update-path", contact, "--update-value", "me"]
+        tac("set", *both).refused("PermissionDenied", *why)
+        assert (counted.logins, counted.authorizations) == (3, 3)
+        assert tac("get", "--path", location).ok().leaves == [(location, "here")]
+        tac("set", "--delete", contact).refused("PermissionDenied", *why)
+        tac("set", "--delete", location).ok()
+        tac("set", "--update-path", "/configure/port[port-id=1/1/1]/description", "--update-value", "x").refused(
+            "PermissionDenied"
+        )
+        with Connection(daemon.address, user="tac", password="tac-pw") as session, Connection(daemon.address) as admin:
+            session.get(NAME)
+            admin.get(NAME)
+            asked = counted.authorizations
+            server.stop()
+            counted.stop()
+            began = time.monotonic()
+            with pytest.raises(grpc.RpcError) as refused:
+                session.set(update=[(location, "never")])
+            assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+            assert "no authorization server answers" in refused.value.details()
+            # Neither others nor reading depend on it.
+            admin.set(update=[(location, "open")])
+            session.get(NAME)
+            assert time.monotonic() - began < 5 and counted.authorizations == asked
+    lines = [line for line in daemon.log.splitlines() if "TACACS+ server 1 (127.0.0.1:" in line and "failed: " in line]
+    assert lines, daemon.log
+
+
 def test_dead_servers(new_daemon, radius, tacplus):
     # AUTH-006 AUTH-008 AUTH-036
     tables = radius.tables("use-default-template = true") + tacplus.tables() + order("radius", "tacplus", "local")

@@ -156,7 +156,7 @@ async fn levels_have_the_rights() {
     };
     check(&["priv-lvl=15"], ALL).await;
     assert!(fake.asked().ends_with(&["authorize ann service=shell cmd=".to_owned()]), "{:?}", fake.asked());
-    check(&["x=y", "priv-lvl*1"], SOME).await;
+    check(&["x*y", "priv-lvl*1"], SOME).await;
     check(&["priv-lvl=7"], NONE).await;
     check(&[], SOME).await;
 }

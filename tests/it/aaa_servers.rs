@@ -25,6 +25,10 @@ pub(crate) struct Script {
     pub(crate) attributes: Vec<(u8, Vec<u8>)>,
     /// Arguments of a TACACS+ authorization.
     pub(crate) arguments: Vec<&'static str>,
+    /// Commands that a TACACS+ server does not permit: `delete system location`.
+    pub(crate) denied: Vec<&'static str>,
+    /// Whether the arguments are to take the place of those that were asked about.
+    pub(crate) replaces: bool,
     /// Whether answers wait until this is false.
     pub(crate) holds: bool,
     /// Whether a RADIUS answer has a Message-Authenticator.
@@ -42,6 +46,8 @@ impl Script {
             secret: SECRET,
             attributes: Vec::new(),
             arguments: Vec::new(),
+            denied: Vec::new(),
+            replaces: false,
             holds: false,
             signs: true,
             fails: false,
@@ -279,7 +285,12 @@ async fn serve_tacplus(mut stream: TcpStream, mut follow: watch::Receiver<Script
                 }
             }
             1 => (format!("login {user}"), Reply::Checked(String::from_utf8_lossy(&body[5..]).into_owned())),
-            2 => (format!("authorize {}", texts(&body, 4)), Reply::Arguments),
+            2 => {
+                let texts = texts(&body, 4);
+                let command = texts.split(' ').filter_map(|text| text.split_once('=')).skip(1);
+                let command = command.map(|(_, word)| word).collect::<Vec<_>>().join(" ");
+                (format!("authorize {texts}"), Reply::Authorized(command))
+            }
             _ => (format!("record {} {}", body[0], texts(&body, 5)), Reply::Recorded),
         };
         asked.lock().unwrap().push(line);
@@ -314,7 +325,7 @@ fn texts(body: &[u8], at: usize) -> String {
 enum Reply {
     Password,
     Checked(String),
-    Arguments,
+    Authorized(String),
     Recorded,
 }
 
@@ -327,8 +338,9 @@ impl Reply {
                 let known = script.users.iter().any(|(name, right)| user == *name && password == *right);
                 vec![if known { 1 } else { 2 }, 0, 0, 0, 0, 0]
             }
-            Self::Arguments => {
-                let mut body = vec![1, script.arguments.len() as u8, 0, 0, 0, 0];
+            Self::Authorized(command) if script.denied.contains(&command.as_str()) => vec![0x10, 0, 0, 0, 0, 0],
+            Self::Authorized(_) => {
+                let mut body = vec![if script.replaces { 2 } else { 1 }, script.arguments.len() as u8, 0, 0, 0, 0];
                 body.extend(script.arguments.iter().map(|argument| argument.len() as u8));
                 body.extend(script.arguments.concat().as_bytes());
                 body

@@ -17,6 +17,7 @@ mod request;
 mod text;
 
 mod aaa;
+mod aaa_commands;
 mod aaa_rights;
 mod aaa_servers;
 mod admission;

@@ -78,7 +78,7 @@ struct One(Mutex<Arc<Rights>>);
 impl Guard for One {
     fn judge(&self, change: Change<'_>) -> Result<(), CommitError> {
         let rights = self.0.lock().unwrap().clone();
-        Ok(Judgement { change, rights: &rights }.run()?)
+        Judgement::new(change, &rights, false).run()
     }
 }
 

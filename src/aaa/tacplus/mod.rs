@@ -1,4 +1,5 @@
-//! Logins through a TACACS+ server (RFC 8907): the password, and the privilege level where that selects a profile.
+//! TACACS+ servers (RFC 8907): the password, the privilege level where that selects a profile, leave for each change, and
+//! records.
 //!
 //! Invariant: each exchange has a connection of its own and ends within the time an answer is awaited.
 
@@ -12,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::grant::Grant;
-use super::remote::{Answer, Fault, Question, quoted, random};
+use super::remote::{Answer, Command, Fault, Question, quoted, random};
 use super::settings::{Method, Server, Servers};
 use packet::{Broken, Kind, Proof, Session, Standing, Subject, Verdict};
 
@@ -36,12 +37,54 @@ pub(super) async fn login(server: &Server, servers: &Servers, question: Question
     if question.wants_level {
         let arguments = ["service=shell".to_owned(), "cmd=".to_owned()];
         match within(servers.timeout, authorize(server, subject, &arguments)).await? {
-            Verdict::Pass(said) => grant.level = said.iter().find_map(|argument| level(argument)),
-            Verdict::Fail => return Ok(Answer::Rejected),
+            Verdict::Pass { arguments: said, .. } if understands(server, servers, &said, &arguments) => {
+                grant.level = said.iter().find_map(|argument| level(argument));
+            }
+            Verdict::Pass { .. } | Verdict::Fail => return Ok(Answer::Rejected),
             Verdict::Error => return Err(Fault::Server(String::new())),
         }
     }
     Ok(Answer::Accepted(grant))
+}
+
+/// Asks one server whether a user may make a change (RFC 8907 section 6).
+pub(super) async fn command(server: &Server, servers: &Servers, command: Command<'_>) -> Result<Answer, Fault> {
+    let Command { user, client, arguments } = command;
+    // What is cut short might be something else that is permitted.
+    let is_too_long = arguments.len() > packet::FIELD_BYTES_MAX
+        || arguments.iter().map(String::len).chain([user.len()]).any(|length| length > packet::FIELD_BYTES_MAX);
+    if is_too_long {
+        tracing::warn!("TACACS+ is not asked: it has no room for a change of that length");
+        return Ok(Answer::Denied);
+    }
+    let address = client.to_string();
+    let subject = Subject { user, port: PORT, address: &address };
+    Ok(match within(servers.timeout, authorize(server, subject, arguments)).await? {
+        // A change cannot become another one on its way.
+        Verdict::Pass { replaces: true, arguments: said } if said != arguments => Answer::Denied,
+        Verdict::Pass { arguments: said, .. } if understands(server, servers, &said, arguments) => Answer::Permitted,
+        Verdict::Pass { .. } | Verdict::Fail => Answer::Denied,
+        Verdict::Error => return Err(Fault::Server(String::new())),
+    })
+}
+
+/// Whether what a server demands is known here; who does not know a demand has to take it for a refusal (RFC 8907 section
+/// 6.2), unless that is switched off.
+fn understands(server: &Server, servers: &Servers, said: &[String], asked: &[String]) -> bool {
+    const KNOWN: [&str; 4] = ["service", "cmd", "cmd-arg", "priv-lvl"];
+    let is_unknown = |argument: &&String| {
+        let name = argument.split(['=', '*']).next().unwrap_or_default();
+        let demands = argument.get(name.len()..).is_some_and(|rest| rest.starts_with('='));
+        demands && !KNOWN.contains(&name) && !asked.contains(argument)
+    };
+    let unknown = said.iter().find(is_unknown).filter(|_| !servers.ignores_unknown);
+    if let Some(unknown) = unknown {
+        tracing::warn!(
+            "TACACS+ {server} demands what is not known here{}: taken for a refusal",
+            quoted(unknown.as_bytes())
+        );
+    }
+    unknown.is_none()
 }
 
 /// What is recorded of an RPC.

@@ -193,8 +193,13 @@ pub(super) fn authentication_reply(body: &[u8]) -> Result<(Standing, &[u8]), Bro
 /// What a server says to a request for authorization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It may be, with these arguments besides.
-    Pass(Vec<String>),
+    /// It may be, with these arguments besides or instead.
+    Pass {
+        /// Whether they take the place of those that were asked about.
+        replaces: bool,
+        /// The arguments.
+        arguments: Vec<String>,
+    },
     Fail,
     /// The server cannot say.
     Error,
@@ -211,7 +216,7 @@ pub(super) fn authorization_reply(body: &[u8]) -> Result<Verdict, Broken> {
     match status {
         1 | 2 => {
             let arguments = parts.into_iter().skip(2).map(|part| String::from_utf8_lossy(part).into_owned());
-            Ok(Verdict::Pass(arguments.collect()))
+            Ok(Verdict::Pass { replaces: status == 2, arguments: arguments.collect() })
         }
         0x10 | 0x21 => Ok(Verdict::Fail),
         0x11 => Ok(Verdict::Error),

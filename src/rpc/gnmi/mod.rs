@@ -1,6 +1,7 @@
 //! gNMI: Capabilities, Get, Set, Subscribe.
 
 mod arbitration;
+mod attempt;
 mod capabilities;
 mod commit;
 mod extensions;
@@ -32,7 +33,7 @@ pub use options::OptionsError;
 
 use arbitration::Elections;
 
-use crate::aaa::Users;
+use crate::aaa::{Authorizer, Users};
 use crate::admission::Caller;
 use crate::codec::{Encoding, ValueForm, Wire};
 use crate::feed::{Groups, Registry};
@@ -67,6 +68,8 @@ pub struct Parts {
     pub capable: Arc<NodeSet>,
     /// Where users stand.
     pub users: Users,
+    /// Asks servers what users may change.
+    pub authorizer: Authorizer,
     /// Where the configuration leaves stand that steer this service.
     pub knobs: Knobs,
     /// The clock.

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use tonic::{Request, Status};
 
+use super::attempt::{Attempt, Committed};
 use super::commit::Action;
 use super::options::{self, SetOptions};
 use super::request::summary;
 use super::{Gnmi, extensions};
-use crate::aaa;
 use crate::admission::Caller;
 use crate::codec::{OperationId, SetOperation, decode_set};
 use crate::pb::gnmi as pb;
 use crate::rpc::status;
-use crate::store::{self, Author, Intent, Interface};
+use crate::store::{self, Author, Intent, Interface, Verdicts};
 
 impl Gnmi {
     /// Answers a Set.
@@ -21,13 +21,11 @@ impl Gnmi {
         let caller = request.extensions().get::<Arc<Caller>>().cloned();
         let request = request.into_inner();
         let author = author(caller.as_deref());
-        // Kept until the commit is judged, also when the client has gone: it is what a remote user's rights come of.
-        let rights = caller.as_ref().map(|caller| caller.rights.clone());
         if let Some(caller) = &caller {
             caller.about(summary(request.prefix.as_ref(), paths_of(&request)));
         }
         // Judged here and not on admission, so that the refusal can name what the user may not touch (AUTH-028).
-        if let Some(caller) = caller.filter(|caller| !caller.rights.may_write()) {
+        if let Some(caller) = caller.as_ref().filter(|caller| !caller.rights.may_write()) {
             let asked = summary(request.prefix.as_ref(), paths_of(&request));
             return Err(status::read_only(&caller.user, &asked));
         }
@@ -66,28 +64,30 @@ impl Gnmi {
         }
         let origins: Vec<OperationId> =
             operations.iter().flat_map(|operation| operation.edits.iter().map(|_| operation.id)).collect();
-        let mut edits: Vec<_> = operations.into_iter().flat_map(SetOperation::into_edits).collect();
-        let gnmi = self.clone();
-        // Hashing passwords and waiting for the disk both block.
-        let done = tokio::task::spawn_blocking(move || {
-            let (parts, _mandate, _rights) = (&gnmi.parts, mandate, rights);
-            let confirmation = match commit {
-                None => None,
-                Some(Action::Request(confirmation)) => Some(confirmation),
-                Some(action) => return gnmi.end_commit(&action, &author).map(|()| None),
-            };
-            let intent = match rollback {
-                Some(commit_id) => Intent::RollBack(commit_id),
-                None => {
-                    aaa::seal(parts.store.schema(), &mut edits);
-                    Intent::Edit(edits)
-                }
-            };
-            let request = store::Request { intent, author, comment, confirmation, saving: parts.knobs.saving(), now };
-            let committed = parts.config.submit(request).map_err(|error| status::commit(&error, &origins))?;
-            Ok(committed.commit_id)
-        });
-        let commit_id = done.await.unwrap_or_else(|_| Err(status::internal("Set")))?;
+        let edits: Vec<_> = operations.into_iter().flat_map(SetOperation::into_edits).collect();
+        let rights = caller.as_ref().map(|caller| caller.rights.clone());
+        let confirmation = match commit {
+            None => None,
+            Some(Action::Request(confirmation)) => Some(confirmation),
+            Some(action) => {
+                let gnmi = self.clone();
+                // The mandate is kept until it is done, also when the client has gone.
+                let done = tokio::task::spawn_blocking(move || {
+                    let _mandate = mandate;
+                    gnmi.end_commit(&action, &author)
+                });
+                done.await.unwrap_or_else(|_| Err(status::internal("Set")))?;
+                response.extension.extend(asked.then(|| options::outcome(None)));
+                return Ok(response);
+            }
+        };
+        let intent = rollback.map_or(Intent::Edit(edits), Intent::RollBack);
+        let (saving, verdicts) = (self.parts.knobs.saving(), Verdicts::new());
+        let request = store::Request { intent, author, comment, confirmation, saving, now, verdicts };
+        let client = caller.as_ref().map(|caller| caller.session.peer().ip());
+        let attempt = Attempt { gnmi: self.clone(), request, origins, client, rights, _mandate: mandate };
+        let Committed { commit_id, time } = attempt.make().await?;
+        response.timestamp = time.nanos();
         response.extension.extend(asked.then(|| options::outcome(commit_id)));
         Ok(response)
     }

@@ -1,9 +1,11 @@
 """A FreeRADIUS and a tacquito of our own on loopback, and the tables that make a daemon ask them."""
 
+import contextlib
 import os
 import shutil
 import socket
 import subprocess
+import threading
 from pathlib import Path
 
 from . import eventually, leave_out
@@ -99,13 +101,20 @@ TACPLUS_USER = """
             set_values:
               - name: priv-lvl
                 values: [{level}]
-        authenticator:
+{commands}        authenticator:
           type: 1
           options:
             hash: {hash}
         accounter:
           name: file
           type: 3
+"""
+
+
+TACPLUS_COMMAND = """
+          - name: {name}
+            match: [{match}]
+            action: {action}
 """
 
 
@@ -199,14 +208,16 @@ class FreeRadius(Server):
 
 
 class Tacquito(Server):
-    """tacquito with users: name to bcrypt hash in hex and privilege level."""
+    """tacquito with users: name to bcrypt hash in hex and privilege level; and commands: of what is permitted (action 2)
+    or denied (1), name and a regular expression of the rest."""
 
-    def __init__(self, directory, users):
+    def __init__(self, directory, users, commands=()):
         self.binary = os.environ.get("TACQUITO")
         if not self.binary:
             leave_out("needs tacquito: set TACQUITO, or install Go >= 1.26")
         super().__init__(directory)
         self.users = users
+        self.commands = commands
         self.port = free_port()
 
     def command(self):
@@ -221,8 +232,14 @@ class Tacquito(Server):
         ]
 
     def write(self):
+        commands = "".join(
+            TACPLUS_COMMAND.format(name=name, match=match, action=action).lstrip("\n")
+            for name, match, action in self.commands
+        )
+        commands = f"        commands:\n{commands}" if commands else ""
         users = "".join(
-            TACPLUS_USER.format(name=name, hash=hash_, level=level) for name, (hash_, level) in self.users.items()
+            TACPLUS_USER.format(name=name, hash=hash_, level=level, commands=commands)
+            for name, (hash_, level) in self.users.items()
         )
         # A directory of its own: the server watches all of it for changes.
         config = self.directory / "config"
@@ -240,12 +257,76 @@ class Tacquito(Server):
         path = self.directory / "accounting"
         return path.read_text() if path.exists() else ""
 
-    def tables(self, more=""):
+    def counted(self):
+        """A way to it that counts what it is asked."""
+        return Counted(self.port)
+
+    def tables(self, more="", port=None):
         return (
             f"[configure.system.security.aaa.remote-servers.tacplus]\nserver-timeout = 1\n{more}\n"
             "[[configure.system.security.aaa.remote-servers.tacplus.server]]\n"
-            f'index = 1\naddress = "127.0.0.1"\nport = {self.port}\nsecret = "{SECRET}"\n'
+            f'index = 1\naddress = "127.0.0.1"\nport = {port or self.port}\nsecret = "{SECRET}"\n'
         )
+
+
+class Counted:
+    """A port that leads to a TACACS+ server, and what came through it: the kind of an exchange is in the clear, as the
+    second byte of its first packet (RFC 8907 section 4.1)."""
+
+    def __init__(self, port):
+        self.server = ("127.0.0.1", port)
+        self.kinds = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def logins(self):
+        return self.kinds.count(1)
+
+    @property
+    def authorizations(self):
+        return self.kinds.count(2)
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+
+    def _carry(self, client):
+        with client, socket.create_connection(self.server) as server:
+            first = client.recv(65536)
+            if len(first) > 1:
+                self.kinds.append(first[1])
+            server.sendall(first)
+            back = threading.Thread(target=self._pump, args=(server, client), daemon=True)
+            back.start()
+            self._pump(client, server)
+            back.join()
+
+    @staticmethod
+    def _pump(source, sink):
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def stop(self):
+        # Closing alone does not wake who waits in accept.
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
 
 def order(*methods, exit_on_reject=False):

@@ -72,7 +72,7 @@ fn reads_replies() {
     for broken in [&[][..], &[1], &[9, 0, 0, 0, 0, 0], &[1, 0, 0, 1, 0, 0], &[1, 0, 0, 0, 0, 0, 7]] {
         assert_eq!(authentication(broken), Err(Broken::Body), "{broken:?}");
     }
-    let levels = Verdict::Pass(vec!["priv-lvl=7".to_owned(), "x".to_owned()]);
+    let levels = Verdict::Pass { replaces: false, arguments: vec!["priv-lvl=7".to_owned(), "x".to_owned()] };
     assert_eq!(authorization_reply(&[&[1, 2, 0, 1, 0, 0, 10, 1][..], b"mpriv-lvl=7x"].concat()), Ok(levels));
     assert_eq!(authorization_reply(&[0x10, 0, 0, 0, 0, 0]), Ok(Verdict::Fail));
     assert_eq!(authorization_reply(&[0x11, 0, 0, 0, 0, 0]), Ok(Verdict::Error));
