@@ -6,6 +6,7 @@
 
 use std::fmt::Debug;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use redb::{Builder, Database, DatabaseError, StorageError, TableDefinition};
@@ -33,6 +34,9 @@ impl Disk for FileSystem {
             // Advice; where it is not taken, the file is read as it would have been without.
             let _ = fadvise(&present, 0, None, Advice::DontNeed);
         }
+        // Hashes of passwords are in it, for nobody else to read. A file that is there keeps the mode it was given; why
+        // one cannot be made, the next line says.
+        let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
         builder.create(file)
     }
 }

@@ -1,6 +1,7 @@
 //! What is on disk is what was committed.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -385,4 +386,17 @@ fn times_survive() {
     let (_, restored) = kept.reopened();
     let key = crate::store::tests::place("/rule[name=a]/name");
     assert_eq!(restored.leaf(key.steps()).map(|leaf| leaf.time), Some(Timestamp::from_nanos(5)));
+}
+
+/// Nobody else of the machine reads the file, unless its owner has let them.
+#[test]
+fn is_its_owners_alone() {
+    let kept = Kept::new();
+    let file = kept.dir.path().join(FILE);
+    let mode = || std::fs::metadata(&file).expect("the file").permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).expect("a mode");
+    drop(kept.journal);
+    Journal::open(kept.dir.path()).expect("the journal again");
+    assert_eq!(mode(), 0o640);
 }
