@@ -17,8 +17,9 @@ use crate::store::{Cursor, Leaf, Store, Tree};
 type What = (&'static str, Option<&'static str>);
 
 /// What does nothing, by the reason; paths from /configure/system/security.
-const IDLE: [(&str, &[What]); 9] = [
+const IDLE: [(&str, &[What]); 10] = [
     ("nobody is asked over LDAP", &[("aaa/remote-servers/ldap", None)]),
+    ("an RPC cannot answer a challenge", &[("aaa/remote-servers/radius/interactive-authentication", Some("true"))]),
     (
         "there is one routing instance",
         &[("aaa/remote-servers/radius/route-preference", None), ("aaa/remote-servers/tacplus/route-preference", None)],
