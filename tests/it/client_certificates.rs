@@ -257,6 +257,12 @@ async fn the_revoked_are_out_in_any_case() {
     eventually(NOBODY, async || door.verdicts().await).await;
     client.apply(update(&format!("{CLIENTS}/crl-file"), r#""clients.crl""#)).await;
     eventually(ONLY_GOOD, async || door.verdicts().await).await;
+    // Looked up over OCSP alone, which nobody is asked over, it is unknown too.
+    let methods = format!("{PROFILE}/status-verify/ee-revocation");
+    client.apply(update(&format!("{methods}/primary"), r#""ocsp""#)).await;
+    eventually(NOBODY, async || door.verdicts().await).await;
+    client.apply(update(&format!("{methods}/secondary"), r#""crl""#)).await;
+    eventually(ONLY_GOOD, async || door.verdicts().await).await;
     // A new list is taken with a reload.
     std::fs::write(door.directory.join("clients.crl"), door.clients.crl(&[1])).unwrap();
     door.lab.reload(&tables("crl", "good")).unwrap();
