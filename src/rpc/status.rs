@@ -223,7 +223,7 @@ pub(super) fn commit(error: &CommitError, origins: &[OperationId]) -> Status {
         // The request is well formed; it is the commit as a whole that fails (SET-029, C-19).
         CommitError::Constraints(_) => minor(Code::Aborted, 2304, error),
         CommitError::Journal(_) => minor(Code::Internal, 2305, error),
-        CommitError::NotKept { .. } => minor(Code::NotFound, 2220, error),
+        CommitError::NotKept { .. } => minor(Code::NotFound, 2224, error),
         CommitError::Waiting { .. } => minor(Code::FailedPrecondition, 2052, error),
     }
 }
