@@ -27,6 +27,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status, Streaming};
 
+use crate::harness::whole_lines;
+
 static LOADED: LazyLock<Loaded> = LazyLock::new(|| load(&Sources::default()).unwrap());
 
 const USERS: &str = r#"
@@ -170,7 +172,7 @@ impl Door {
     ) -> Vec<serde_json::Value> {
         let path = self.log_path();
         let read = || {
-            let text = std::fs::read_to_string(&path).unwrap();
+            let text = whole_lines(&path);
             let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
             lines.filter(|line| wanted(line)).collect::<Vec<_>>()
         };

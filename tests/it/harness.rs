@@ -164,7 +164,7 @@ impl Harness {
 
     /// What the security log holds so far.
     pub(crate) fn security_log(&self) -> String {
-        std::fs::read_to_string(self.data.path().join("security.log")).unwrap()
+        whole_lines(&self.data.path().join("security.log"))
     }
 
     /// Where a client connects to.
@@ -315,6 +315,13 @@ impl Subscription {
     pub(crate) fn half_close(&mut self) {
         self.requests = None;
     }
+}
+
+/// What a log holds so far, without a last line that is still being written.
+pub(crate) fn whole_lines(log: &Path) -> String {
+    let mut text = std::fs::read_to_string(log).unwrap();
+    text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+    text
 }
 
 /// The result of what has to happen soon.

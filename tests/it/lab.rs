@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::Endpoint;
 
-use crate::harness::{ADMIN, Client, eventually};
+use crate::harness::{ADMIN, Client, eventually, whole_lines};
 
 const BASE: &str = r#"
 [platform.linux]
@@ -90,7 +90,7 @@ impl Lab {
 
     /// What the security log holds so far.
     pub(crate) fn security_log(&self) -> String {
-        std::fs::read_to_string(self.data.path().join("security.log")).unwrap()
+        whole_lines(&self.data.path().join("security.log"))
     }
 
     /// Where it listens at present.
