@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use ganymede::aaa::Users;
+use ganymede::aaa::{self, Authenticator, Users, Vault};
 use ganymede::codec::Wire;
 use ganymede::path::RawPath;
 use ganymede::pb::{GnmiServer, gnmi as pb};
@@ -68,13 +68,24 @@ impl Stage {
             arbitration_roles: 8,
             commit_patience: Duration::from_secs(600),
         };
+        let users = Users::new(schema()).expect("the embedded models have users");
+        // Nobody is asked by a bench, which has no server.
+        let authenticator = Authenticator::new(aaa::Parts {
+            schema: schema(),
+            users: users.clone(),
+            grants: Arc::default(),
+            vault: Arc::new(Vault::new(&[0; 32]).expect("a key")),
+            password_checks: 1,
+            server_requests: 1,
+        });
         let gnmi = Gnmi::new(Parts {
             store: bench.store.clone(),
             config: bench.config.clone(),
             wire: Arc::new(Wire::new(schema().clone())),
             capable: Arc::new(NodeSet::of(schema(), |_| true)),
             knobs: Knobs::new(schema()),
-            users: Users::new(schema()).expect("the embedded models have users"),
+            users,
+            authorizer: authenticator.expect("the system has random numbers").authorizer(),
             clock: Clock::Fixed(Timestamp::EPOCH),
             limits,
             free_paths: Arc::new(tokio::sync::Semaphore::new(limits.subscription_paths)),
