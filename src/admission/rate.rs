@@ -1,7 +1,8 @@
 //! How often something may happen for each source.
 //!
-//! Invariant: a source that keeps below its rate is never refused, and what is remembered of sources is bounded: one
-//! moment for each of [`SOURCES_MAX`], and one for all others together.
+//! Invariant: what is remembered of sources is bounded: one moment for each of [`SOURCES_MAX`], and one for all others
+//! together. A source that is remembered and keeps below its rate is never refused. Those beyond share one rate until the
+//! next purge, so in a storm from more addresses than that within a second a newcomer may have to come again.
 
 use std::collections::HashMap;
 use std::hash::Hash;
