@@ -170,7 +170,7 @@ impl Parts {
                 return known;
             }
             let queued = self.backoff.queue(Source::of(session.peer())).map_err(Refusal::Logins)?;
-            let check = session.check(fingerprint);
+            let check = session.checks().of(fingerprint);
             let mut login = None;
             let checking = async {
                 let _safe = session.checking();
@@ -185,7 +185,7 @@ impl Parts {
                 Ok(())
             };
             let checked = check.get_or_init(|| checking).await.clone();
-            session.checked(&check);
+            session.checks().take(&check);
             match (checked, login) {
                 (Err(refusal), _) => return Err(refusal),
                 (Ok(()), Some(login)) => return Ok(login),
