@@ -33,6 +33,11 @@ const PROFILES_MAX: usize = 8;
 /// Commands of one user.
 const COMMANDS_MAX: usize = 64;
 
+/// Whether a request has room for name and password.
+pub(super) fn has_room(question: &Question<'_>) -> bool {
+    question.password.len() <= packet::PASSWORD_BYTES_MAX && question.user.len() <= packet::VALUE_BYTES_MAX
+}
+
 /// Asks one server about a user. Tells besides whether the answer had a Message-Authenticator.
 pub(super) async fn login(
     server: &Server,
@@ -40,12 +45,6 @@ pub(super) async fn login(
     question: Question<'_>,
     signs: bool,
 ) -> Result<(Answer, bool), Fault> {
-    let is_too_long =
-        question.password.len() > packet::PASSWORD_BYTES_MAX || question.user.len() > packet::VALUE_BYTES_MAX;
-    if is_too_long {
-        tracing::warn!("RADIUS is not asked: it has no room for a name or password of that length");
-        return Ok((Answer::Rejected, signs));
-    }
     let (socket, own) = open(server.address).await?;
     let secret = &server.secret.0;
     let [identifier, authenticator @ ..] = random::<17>()?;

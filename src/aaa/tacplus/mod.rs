@@ -20,13 +20,19 @@ use packet::{Broken, Kind, Proof, Session, Standing, Subject, Verdict};
 /// The port that servers are told: there is no line to name.
 const PORT: &str = "grpc";
 
+/// Whether a request has room for name and password.
+pub(super) fn has_room(question: &Question<'_>) -> bool {
+    question.user.len().max(question.password.len()) <= packet::FIELD_BYTES_MAX
+}
+
+/// Whether a request has room for a change. What is cut short might be something else that is permitted.
+pub(super) fn has_room_for(command: &Command<'_>) -> bool {
+    let lengths = command.arguments.iter().map(String::len);
+    lengths.chain([command.arguments.len(), command.user.len()]).all(|length| length <= packet::FIELD_BYTES_MAX)
+}
+
 /// Asks one server about a user.
 pub(super) async fn login(server: &Server, servers: &Servers, question: Question<'_>) -> Result<Answer, Fault> {
-    let is_too_long = [question.user.len(), question.password.len()].into_iter().any(|it| it > packet::FIELD_BYTES_MAX);
-    if is_too_long {
-        tracing::warn!("TACACS+ is not asked: it has no room for a name or password of that length");
-        return Ok(Answer::Rejected);
-    }
     let address = question.client.to_string();
     let subject = Subject { user: question.user, port: PORT, address: &address };
     let proving = authenticate(server, subject, question.password, servers.interactive);
@@ -50,13 +56,6 @@ pub(super) async fn login(server: &Server, servers: &Servers, question: Question
 /// Asks one server whether a user may make a change (RFC 8907 section 6).
 pub(super) async fn command(server: &Server, servers: &Servers, command: Command<'_>) -> Result<Answer, Fault> {
     let Command { user, client, arguments } = command;
-    // What is cut short might be something else that is permitted.
-    let is_too_long = arguments.len() > packet::FIELD_BYTES_MAX
-        || arguments.iter().map(String::len).chain([user.len()]).any(|length| length > packet::FIELD_BYTES_MAX);
-    if is_too_long {
-        tracing::warn!("TACACS+ is not asked: it has no room for a change of that length");
-        return Ok(Answer::Denied);
-    }
     let address = client.to_string();
     let subject = Subject { user, port: PORT, address: &address };
     Ok(match within(servers.timeout, authorize(server, subject, arguments)).await? {
