@@ -128,6 +128,12 @@ async fn attributes_have_the_rights() {
     check(&[(6, b"configure system location; show port"), (7, permit), (5, deny)], SOME).await;
     check(&[(6, b"configure system location"), (7, permit)], SOME).await;
     check(&[(6, b"configure system coordinates"), (5, permit)], SOME).await;
+    // No more than 64 commands and eight profiles: what denies must not be left out.
+    let after = |others: usize| format!("{}configure system coordinates", "x;".repeat(others)).into_bytes();
+    check(&[(6, &after(63)[..]), (5, permit)], SOME).await;
+    check(&[(6, &after(64)[..]), (5, permit)], NONE).await;
+    check(&[(4, &b"administrative"[..]); 8], ALL).await;
+    check(&[(4, &b"administrative"[..]); 9], NONE).await;
     // Profiles before commands.
     check(&[(6, b"configure system coordinates"), (7, permit), (4, b"names")], SOME).await;
 }
