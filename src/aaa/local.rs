@@ -96,7 +96,7 @@ pub struct Users {
     attempts: [Place; 3],
     grants: GrantNodes,
     profiles: Arc<Profiles>,
-    certificates: Option<CertificateLogin>,
+    certificates: CertificateLogin,
 }
 
 /// The loaded models have no such node, so nobody could log in.
@@ -144,8 +144,8 @@ impl Users {
         Some(AttemptLimits { count: count.number(tree)? as usize, window: minutes(time)?, lockout: minutes(lockout)? })
     }
 
-    pub(super) fn certificates(&self) -> Option<&CertificateLogin> {
-        self.certificates.as_ref()
+    pub(super) fn certificates(&self) -> &CertificateLogin {
+        &self.certificates
     }
 
     /// Whether there is a user of this name.
