@@ -21,6 +21,7 @@ use super::places::{Place, containers_above, node};
 use super::profile::Profile;
 use super::profiles::Profiles;
 use super::rights::Rights;
+use super::settings::Method;
 use crate::path::{DataPath, ListKey};
 use crate::schema::{NodeId, Schema};
 use crate::store::{Content, Edit, Tree};
@@ -65,6 +66,11 @@ impl User {
             Some(profile) => !profile.denied_rpcs.iter().any(|denied| denied == leaf),
             None => leaf.starts_with("gnmi-"),
         }
+    }
+
+    /// Who vouches for the user.
+    pub fn by(&self) -> Method {
+        self.grant.as_ref().map_or(Method::Local, |grant| grant.method)
     }
 
     /// Whether the user may change some of the configuration (AUTH-028).

@@ -140,8 +140,8 @@ impl Parts {
             channel.ok_or_else(|| Refusal::Channels(self.sessions.all_channels(self.channels.limit())))?;
         channel.keep_account(|state| {
             let RpcFacts { path, user, began } = state.rpc();
-            let (rpc, user, client) = (path.clone(), user.clone(), session.peer().ip());
-            let served = || Served { id: state.id(), user, client, rpc, began: *began };
+            let (rpc, user, by, client) = (path.clone(), user.clone(), login.rights.by(), session.peer().ip());
+            let served = || Served { id: state.id(), user, by, client, rpc, began: *began };
             self.authenticator.account(&self.store.newest().tree, served)
         });
         Ok((login, channel))

@@ -291,7 +291,7 @@ async fn serve_tacplus(mut stream: TcpStream, mut follow: watch::Receiver<Script
                 let command = command.map(|(_, word)| word).collect::<Vec<_>>().join(" ");
                 (format!("authorize {texts}"), Reply::Authorized(command))
             }
-            _ => (format!("record {} {}", body[0], texts(&body, 5)), Reply::Recorded),
+            _ => (format!("record {} by {} {}", body[0], body[1], texts(&body, 5)), Reply::Recorded),
         };
         asked.lock().unwrap().push(line);
         let script = follow.wait_for(|script| !script.holds).await.unwrap().clone();

@@ -90,6 +90,8 @@ fn understands(server: &Server, servers: &Servers, said: &[String], asked: &[Str
 #[derive(Clone, Copy)]
 pub(super) struct Record<'a> {
     pub(super) user: &'a str,
+    /// Who vouches for the user.
+    pub(super) by: Method,
     pub(super) client: IpAddr,
     pub(super) is_start: bool,
     pub(super) arguments: &'a [String],
@@ -99,7 +101,12 @@ pub(super) struct Record<'a> {
 pub(super) async fn record(server: &Server, servers: &Servers, record: Record<'_>) -> Result<Answer, Fault> {
     let address = record.client.to_string();
     let subject = Subject { user: record.user, port: PORT, address: &address };
-    let body = packet::accounting(subject, record.is_start, record.arguments);
+    let method = match record.by {
+        Method::Local => packet::METHOD_LOCAL,
+        Method::Radius => packet::METHOD_RADIUS,
+        Method::Tacplus => packet::METHOD_TACACS,
+    };
+    let body = packet::accounting(subject, method, record.is_start, record.arguments);
     let keeping = async {
         let mut exchange = Exchange::open(server, Kind::Accounting, 0).await?;
         let reply = exchange.ask(body).await?;
