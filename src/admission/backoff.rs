@@ -159,6 +159,8 @@ impl<'a> Queued<'a> {
         if !wait.is_zero() {
             sleep(wait).await;
         }
+        // Counted before it is known what it comes to: a server elsewhere may be asked about many at the same time.
+        backoff.lock().rate.charge(source, Instant::now());
         Turn { place, user, judged: Judged::Failed, share }
     }
 }
@@ -185,13 +187,11 @@ impl Drop for Turn<'_> {
         let Place { backoff, source } = self.place;
         let (now, mut state) = (Instant::now(), backoff.lock());
         match self.judged {
+            Judged::Failed => return state.note(source, self.user, now),
             Judged::Accepted => drop(state.failed.remove(&(source, self.user))),
             Judged::Undecided => {}
-            Judged::Failed => {
-                state.rate.charge(source, now);
-                state.note(source, self.user, now);
-            }
         }
+        state.rate.refund(source);
     }
 }
 
@@ -280,6 +280,20 @@ mod tests {
         }
         assert_eq!(began.elapsed().as_secs(), 10);
         assert_eq!(fail(&backoff, 2, "0").await, Duration::ZERO);
+    }
+
+    /// The rate holds as well for logins that go on at the same time; those that are good cost nothing.
+    #[tokio::test(start_paused = true)]
+    async fn logins_count_before_they_have_failed() {
+        let limits = Limits { failed_login_rate: 5, password_checks: 1000, ..Limits::default() };
+        let backoff = Backoff::new(&limits);
+        let (began, mut turns) = (Instant::now(), Vec::new());
+        for number in 0..20 + 50 {
+            turns.push(backoff.queue(source(1)).unwrap().turn(&number.to_string()).await);
+        }
+        assert_eq!(began.elapsed().as_secs(), 10);
+        turns.into_iter().for_each(Turn::accepted);
+        assert_eq!(fail(&backoff, 1, "eve").await, Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

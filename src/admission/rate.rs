@@ -52,6 +52,14 @@ impl<K: Copy + Eq + Hash> Rate<K> {
         *empty_at = (*empty_at).max(now) + each;
     }
 
+    /// Takes back one that was counted.
+    pub(super) fn refund(&mut self, source: K) {
+        let bucket = self.empty_at.get_mut(&source).or(self.others_empty_at.as_mut());
+        if let Some(empty_at) = bucket {
+            *empty_at = empty_at.checked_sub(self.each).unwrap_or(*empty_at);
+        }
+    }
+
     /// Time until one more fits.
     pub(super) fn wait(&mut self, source: K, now: Instant) -> Duration {
         let (each, full) = (self.each, self.full);
