@@ -88,11 +88,12 @@ impl Profiles {
         let kept = self.current(&mut kept, tree);
         let profiles: Vec<_> = members.iter().filter_map(|name| self.profile(kept, name.as_text()?)).collect();
         let intercept = (!li).then_some(&kept.intercept);
-        if kept.rights.len() >= RIGHTS_MAX {
+        let all: Vec<_> = profiles.iter().chain(&own).cloned().collect();
+        let membership = Membership { members: members.into(), own, li };
+        if kept.rights.len() >= RIGHTS_MAX && !kept.rights.contains_key(&membership) {
             kept.rights.clear();
         }
-        let all: Vec<_> = profiles.iter().chain(&own).cloned().collect();
-        let known = kept.rights.entry(Membership { members: members.into(), own, li });
+        let known = kept.rights.entry(membership);
         let OfProfiles { rights, reading } = known.or_insert_with(|| {
             let (rights, reading) = Rights::of_profiles(&self.schema, &all, intercept, &self.secrets);
             OfProfiles { rights: Arc::new(rights), reading: Arc::new(reading) }
