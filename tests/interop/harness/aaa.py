@@ -201,7 +201,7 @@ class FreeRadius(Server):
     def tables(self, more=""):
         return (
             f"[configure.system.security.aaa.remote-servers.radius]\nport = {self.port}\n"
-            f"accounting-port = {self.accounting_port}\nserver-timeout = 1\nserver-retry = 1\n{more}\n"
+            f"accounting-port = {self.accounting_port}\nserver-timeout = 10\nserver-retry = 1\n{more}\n"
             "[[configure.system.security.aaa.remote-servers.radius.server]]\n"
             f'index = 1\naddress = "127.0.0.1"\nsecret = "{SECRET}"\n'
         )
@@ -263,7 +263,7 @@ class Tacquito(Server):
 
     def tables(self, more="", port=None):
         return (
-            f"[configure.system.security.aaa.remote-servers.tacplus]\nserver-timeout = 1\n{more}\n"
+            f"[configure.system.security.aaa.remote-servers.tacplus]\nserver-timeout = 10\n{more}\n"
             "[[configure.system.security.aaa.remote-servers.tacplus.server]]\n"
             f'index = 1\naddress = "127.0.0.1"\nport = {port or self.port}\nsecret = "{SECRET}"\n'
         )
