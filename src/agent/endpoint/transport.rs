@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::wish::{Security, Settings};
 use crate::agent::StartError;
@@ -97,7 +98,10 @@ impl Transports {
             Security::Profile(profile) => {
                 let (profile, files) = (profile.clone(), settings.files.clone());
                 let (checks, now) = (self.checks.clone(), self.clock.now());
-                let made = tokio::task::spawn_blocking(move || profile_tls(&profile, &files, &checks, now)).await;
+                // It logs as the element that it is for.
+                let span = Span::current();
+                let make = move || span.in_scope(|| profile_tls(&profile, &files, &checks, now));
+                let made = tokio::task::spawn_blocking(make).await;
                 let (tls, until) = made.map_err(|error| error.to_string())??;
                 Ok((Transport::Tls(tls), until))
             }
