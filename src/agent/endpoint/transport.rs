@@ -11,7 +11,7 @@ use tracing::Span;
 use super::wish::{Security, Settings};
 use crate::agent::StartError;
 use crate::net::{Tls, Transport, local_addresses};
-use crate::pki::{Files, Identity, Offer, Tally, TlsProfile};
+use crate::pki::{Files, Identity, Look, Offer, Tally, TlsProfile};
 use crate::time::{Clock, Timestamp};
 
 /// Longest time until the clock is asked again whether a certificate or list has run out: clocks are set.
@@ -128,7 +128,7 @@ fn profile_tls(
     checks: &Tally,
     now: Timestamp,
 ) -> Result<(Tls, Option<Timestamp>), String> {
-    let loaded = profile.load(files, checks, now).map_err(|unusable| unusable.to_string())?;
+    let loaded = profile.load(&Look::new(files, now), checks).map_err(|unusable| unusable.to_string())?;
     let clients = loaded.judge.map(|judge| judge as _);
     let tls = Tls::new(&loaded.identities, &profile.offer, clients);
     let tls = tls.map_err(|error| format!("{} - {error}", profile.path))?.named(&profile.path);
