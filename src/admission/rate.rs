@@ -1,8 +1,8 @@
 //! How often something may happen for each source.
 //!
 //! Invariant: what is remembered of sources is bounded: one moment for each of [`SOURCES_MAX`], and one for all others
-//! together. A source that is remembered and keeps below its rate is never refused. Those beyond share one rate until the
-//! next purge, so in a storm from more addresses than that within a second a newcomer may have to come again.
+//! together. A source that is remembered and keeps below its rate is never refused. Those beyond share one rate, which
+//! takes more sources with something in their buckets than are remembered: buckets that are empty are forgotten.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,6 +12,9 @@ use tokio::time::Instant;
 
 /// Sources that are remembered one by one.
 const SOURCES_MAX: usize = 4096;
+
+/// Time between two looks for buckets that are empty. The look is a walk over all sources, and not for every stranger.
+const PURGE: Duration = Duration::from_millis(50);
 
 /// A leaky bucket for each source. It needs one moment only: the one at which the bucket will be empty.
 #[derive(Debug)]
@@ -64,8 +67,7 @@ impl<K: Copy + Eq + Hash> Rate<K> {
 
     fn bucket(&mut self, source: K, now: Instant) -> &mut Instant {
         if self.empty_at.len() >= SOURCES_MAX && !self.empty_at.contains_key(&source) {
-            // At most once a second: that walk is not for every stranger.
-            if self.purged.is_none_or(|purged| now - purged >= Duration::from_secs(1)) {
+            if self.purged.is_none_or(|purged| now - purged >= PURGE) {
                 self.empty_at.retain(|_, empty_at| *empty_at > now);
                 self.purged = Some(now);
             }
@@ -104,5 +106,20 @@ mod tests {
         // Those that have been quiet for long enough make room.
         assert!(rate.take(sources + 2, start + Duration::from_secs(3)));
         assert_eq!(rate.empty_at.len(), 1);
+    }
+
+    /// However many addresses strangers come from, one that comes now and then is not refused for them.
+    #[test]
+    fn strangers_use_up_nobodys_rate() {
+        let (mut rate, start) = (Rate::new(200, 400), Instant::now());
+        let stranger = |n: u32| (n + 1, start + Duration::from_micros(100) * n);
+        for n in 0..100_000 {
+            let (source, now) = stranger(n);
+            assert!(rate.take(source, now), "stranger {n}");
+            if n % 4000 == 3999 {
+                assert!(rate.take(0, now), "after {n} strangers");
+            }
+        }
+        assert!(rate.empty_at.len() <= SOURCES_MAX);
     }
 }
