@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 client=${1:?usage: client.sh gnmic|telegraf|tacquito|grpc1}
-if [ ! -d "tests/interop/$client" ] || [[ $client == */* ]]; then
+if [ ! -f "tests/interop/$client/go.mod" ] || [[ $client == */* ]]; then
     echo "client.sh: unknown client '$client'" >&2
     exit 2
 fi
@@ -22,7 +22,7 @@ command -v "$client" && exit
 
 recipe=tests/interop/$client
 built=$PWD/.tools/bin/$client
-stamp=$(cat "$recipe"/* | sha256sum)
+stamp=$(cat "$recipe"/* tests/interop/build.sh | sha256sum)
 if [ -x "$built" ] && [ "$(cat "$built.recipe" 2>/dev/null)" = "$stamp" ]; then
     echo "$built"
     exit
@@ -41,6 +41,10 @@ if ! go_is_new_enough; then
 fi
 version=$(sed -n "s|.*github.com/[a-z]*/$client \(v[0-9.]*\).*|\1|p" "$recipe/go.mod")
 echo "$client: building ${version:+$version }from Go modules into .tools/bin (two minutes, once)" >&2
-"$recipe/build.sh" "$built" >&2
+if [ -x "$recipe/build.sh" ]; then
+    "$recipe/build.sh" "$built" >&2
+else
+    tests/interop/build.sh "$recipe" "$built" >&2
+fi
 echo "$stamp" >"$built.recipe"
 echo "$built"

@@ -46,12 +46,21 @@ pub struct Served {
     pub id: u32,
     /// Who made it.
     pub user: String,
+    /// Who vouches for the user.
+    pub by: Method,
     /// Where the client is.
     pub client: IpAddr,
     /// Its HTTP path.
     pub rpc: String,
     /// When it began.
     pub began: Timestamp,
+}
+
+impl Served {
+    /// Tells the records of this RPC from those of any other, also of the time before a restart (RFC 2866 section 5.5).
+    fn key(&self) -> String {
+        format!("{:x}-{}", self.began.nanos(), self.id)
+    }
 }
 
 /// A record on its way.
@@ -79,8 +88,9 @@ pub struct Account {
 }
 
 impl Account {
-    /// Notes what the RPC is about.
-    pub fn about(&mut self, text: String) {
+    /// Notes what the RPC is about, as far as a record has room for it.
+    pub fn about(&mut self, mut text: String) {
+        text.truncate(text.floor_char_boundary(ABOUT_BYTES_MAX));
         self.about = text;
     }
 
@@ -167,9 +177,7 @@ impl Record {
     /// Takes it to a server.
     pub(super) async fn send(&self, server: &Server) -> Result<Answer, Fault> {
         let Self { method, servers, element, served, about, took } = self;
-        let about = about.char_indices().take_while(|(at, symbol)| at + symbol.len_utf8() <= ABOUT_BYTES_MAX);
-        let about: String = about.map(|(_, symbol)| symbol).collect();
-        let (rpc, id) = (served.rpc.trim_start_matches('/'), served.id.to_string());
+        let (rpc, id) = (served.rpc.trim_start_matches('/'), served.key());
         match method {
             Method::Radius => {
                 let command = format!("{rpc} {about}");
@@ -194,12 +202,28 @@ impl Record {
                     arguments.push(format!("cmd-arg={about}"));
                 }
                 arguments.extend(took.map(|took| format!("elapsed_time={}", took.as_secs())));
-                let is_start = took.is_none();
-                let record =
-                    tacplus::Record { user: &served.user, client: served.client, is_start, arguments: &arguments };
+                let &Served { ref user, by, client, .. } = served;
+                let record = tacplus::Record { user, by, client, is_start: took.is_none(), arguments: &arguments };
                 tacplus::record(server, servers, record).await
             }
             Method::Local => Ok(Answer::Refused),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RPCs are numbered anew with each start.
+    #[test]
+    fn keys_outlive_a_restart() {
+        let key = |id, nanos| {
+            let (user, rpc, client) = ("ann".to_owned(), "/gnmi.gNMI/Get".to_owned(), [127, 0, 0, 1].into());
+            Served { id, user, by: Method::Local, client, rpc, began: Timestamp::from_nanos(nanos) }.key()
+        };
+        assert_eq!(key(1, 5), key(1, 5));
+        assert_ne!(key(1, 5), key(2, 5));
+        assert_ne!(key(1, 5), key(1, 6));
     }
 }

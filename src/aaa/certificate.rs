@@ -4,41 +4,36 @@
 //! believed has been judged before, in the handshake.
 
 use super::local::Users;
-use super::places::node;
-use crate::path::{DataPath, Step};
+use super::places::Place;
 use crate::schema::Schema;
 use crate::store::Tree;
+use crate::value::Value;
 
 /// Where the configuration says it.
 #[derive(Clone, Debug)]
 pub(super) struct CertificateLogin {
-    admin_state: DataPath,
-    default_user: DataPath,
+    admin_state: Place,
+    default_user: Place,
 }
 
 impl CertificateLogin {
-    /// None where the loaded models have no such place.
-    pub(super) fn new(schema: &Schema) -> Option<Self> {
-        let leaf = |name: &str| {
-            let path = format!("/configure/system/security/aaa/management-interface/grpc/tls-authentication/{name}");
-            let line = schema.lineage(node(schema, &path)?);
-            Some(DataPath::new(line.into_iter().map(|node| Step { node, key: None }).collect::<Vec<_>>()))
-        };
-        Some(Self { admin_state: leaf("admin-state")?, default_user: leaf("default-user")? })
+    pub(super) fn new(schema: &Schema) -> Self {
+        let base = "/configure/system/security/aaa/management-interface/grpc/tls-authentication";
+        let leaf = |name: &str| Place::of(schema, &format!("{base}/{name}"));
+        Self { admin_state: leaf("admin-state"), default_user: leaf("default-user") }
     }
 }
 
 impl Users {
     /// The user that a certificate with this common name stands for: the one of this name, else the default one.
     pub(super) fn certified(&self, tree: &Tree, common_name: &str) -> Option<String> {
-        let place = self.certificates()?;
-        let text = |path: &DataPath| tree.leaf(path.steps())?.value.as_text().map(str::to_owned);
-        if text(&place.admin_state).as_deref() != Some("enable") {
+        let CertificateLogin { admin_state, default_user } = self.certificates();
+        if !admin_state.is(tree, "enable") {
             return None;
         }
         match self.knows(tree, common_name) {
             true => Some(common_name.to_owned()),
-            false => text(&place.default_user),
+            false => default_user.value(tree).and_then(Value::as_text).map(str::to_owned),
         }
     }
 }

@@ -21,6 +21,7 @@ use super::places::{Place, containers_above, node};
 use super::profile::Profile;
 use super::profiles::Profiles;
 use super::rights::Rights;
+use super::settings::Method;
 use crate::path::{DataPath, ListKey};
 use crate::schema::{NodeId, Schema};
 use crate::store::{Content, Edit, Tree};
@@ -67,6 +68,11 @@ impl User {
         }
     }
 
+    /// Who vouches for the user.
+    pub fn by(&self) -> Method {
+        self.grant.as_ref().map_or(Method::Local, |grant| grant.method)
+    }
+
     /// Whether the user may change some of the configuration (AUTH-028).
     pub fn may_write(&self) -> bool {
         self.rights.may_write()
@@ -96,7 +102,7 @@ pub struct Users {
     attempts: [Place; 3],
     grants: GrantNodes,
     profiles: Arc<Profiles>,
-    certificates: Option<CertificateLogin>,
+    certificates: CertificateLogin,
 }
 
 /// The loaded models have no such node, so nobody could log in.
@@ -144,8 +150,8 @@ impl Users {
         Some(AttemptLimits { count: count.number(tree)? as usize, window: minutes(time)?, lockout: minutes(lockout)? })
     }
 
-    pub(super) fn certificates(&self) -> Option<&CertificateLogin> {
-        self.certificates.as_ref()
+    pub(super) fn certificates(&self) -> &CertificateLogin {
+        &self.certificates
     }
 
     /// Whether there is a user of this name.

@@ -93,6 +93,19 @@ pub(super) struct Command<'a> {
     pub(super) arguments: &'a [String],
 }
 
+impl Errand<'_> {
+    /// What is answered in place of servers that can be told no name, password or change of such a length. Records are
+    /// cut.
+    fn unaskable(&self, method: Method) -> Option<Answer> {
+        match (method, self) {
+            (Method::Radius, Self::Login(question)) if !radius::has_room(question) => Some(Answer::Rejected),
+            (Method::Tacplus, Self::Login(question)) if !tacplus::has_room(question) => Some(Answer::Rejected),
+            (_, Self::Command(command)) if !tacplus::has_room_for(command) => Some(Answer::Denied),
+            _ => None,
+        }
+    }
+}
+
 fn unsigned(answer: Result<Answer, Fault>) -> Result<(Answer, bool), Fault> {
     answer.map(|answer| (answer, false))
 }
@@ -198,6 +211,10 @@ impl Remote {
     pub(super) async fn run(&self, method: Method, servers: &Servers, errand: Errand<'_>) -> Option<Answer> {
         let asking = self.asking(method, &errand);
         let candidates = asking.candidates(servers);
+        if let Some(answer) = errand.unaskable(method).filter(|_| !candidates.is_empty()) {
+            tracing::warn!("{method} is not asked: it has no room for a name, password or change of that length");
+            return Some(answer);
+        }
         for (place, (server, signs)) in candidates.iter().enumerate() {
             let answer = match (method, errand) {
                 (Method::Radius, Errand::Login(question)) => radius::login(server, servers, question, *signs).await,
@@ -307,3 +324,6 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], Fault> {
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Fault::Random)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;

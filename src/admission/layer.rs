@@ -140,8 +140,8 @@ impl Parts {
             channel.ok_or_else(|| Refusal::Channels(self.sessions.all_channels(self.channels.limit())))?;
         channel.keep_account(|state| {
             let RpcFacts { path, user, began } = state.rpc();
-            let (rpc, user, client) = (path.clone(), user.clone(), session.peer().ip());
-            let served = || Served { id: state.id(), user, client, rpc, began: *began };
+            let (rpc, user, by, client) = (path.clone(), user.clone(), login.rights.by(), session.peer().ip());
+            let served = || Served { id: state.id(), user, by, client, rpc, began: *began };
             self.authenticator.account(&self.store.newest().tree, served)
         });
         Ok((login, channel))
@@ -170,7 +170,7 @@ impl Parts {
                 return known;
             }
             let queued = self.backoff.queue(Source::of(session.peer())).map_err(Refusal::Logins)?;
-            let check = session.check(fingerprint);
+            let check = session.checks().of(fingerprint);
             let mut login = None;
             let checking = async {
                 let _safe = session.checking();
@@ -185,7 +185,7 @@ impl Parts {
                 Ok(())
             };
             let checked = check.get_or_init(|| checking).await.clone();
-            session.checked(&check);
+            session.checks().take(&check);
             match (checked, login) {
                 (Err(refusal), _) => return Err(refusal),
                 (Ok(()), Some(login)) => return Ok(login),

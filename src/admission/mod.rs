@@ -15,6 +15,7 @@ mod crowd;
 mod layer;
 mod limits;
 mod marking;
+mod pending;
 mod rate;
 mod refusal;
 mod rpc;

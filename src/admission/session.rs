@@ -19,6 +19,7 @@ use super::complaints::Complaints;
 use super::crowd::{Arrival, Checking, Crowd, Ended, Handle, TurnedAway};
 use super::layer::Accepted;
 use super::marking::Marking;
+use super::pending::Pending;
 use super::refusal::Refusal;
 use crate::aaa::Fingerprint;
 use crate::log::{Event, SecurityLog, Verdict};
@@ -55,7 +56,7 @@ pub struct Session {
     /// What was last accepted here.
     login: Mutex<Option<Accepted>>,
     /// Checks under way. RPCs with equal credentials wait for one, others do not (AUTH-015, AUTH-036).
-    checks: Mutex<Vec<(Fingerprint, Arc<Check>)>>,
+    checks: Checks,
     channels: Mutex<BTreeMap<u64, Arc<ChannelState>>>,
     rpcs: AtomicU64,
     marking: Marking,
@@ -78,8 +79,8 @@ pub enum Protection {
     },
 }
 
-/// A check of credentials, and what it came to.
-pub(super) type Check = tokio::sync::OnceCell<Result<(), Refusal>>;
+/// Checks of credentials, and what they come to.
+pub(super) type Checks = Pending<Fingerprint, Result<(), Refusal>>;
 
 /// Who speaks on a session at present.
 #[derive(Debug, Default)]
@@ -168,7 +169,7 @@ impl Sessions {
             connection: arrival.handle(),
             user: Mutex::default(),
             login: Mutex::default(),
-            checks: Mutex::default(),
+            checks: Checks::default(),
             channels: Mutex::default(),
             rpcs: AtomicU64::new(0),
             marking: Marking::default(),
@@ -343,20 +344,8 @@ impl Session {
         lock(&self.login)
     }
 
-    /// The check of these credentials: the one under way, or a new one.
-    pub(super) fn check(&self, fingerprint: Fingerprint) -> Arc<Check> {
-        let mut checks = lock(&self.checks);
-        if let Some((_, check)) = checks.iter().find(|(of, _)| *of == fingerprint) {
-            return check.clone();
-        }
-        let check = Arc::new(Check::new());
-        checks.push((fingerprint, check.clone()));
-        check
-    }
-
-    /// Takes out a check, whose credentials will be checked anew when they come again.
-    pub(super) fn checked(&self, check: &Arc<Check>) {
-        lock(&self.checks).retain(|(_, of)| !Arc::ptr_eq(of, check));
+    pub(super) fn checks(&self) -> &Checks {
+        &self.checks
     }
 
     /// Says that a login is being checked, for as long as the answer lives.

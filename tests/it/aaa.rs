@@ -64,7 +64,10 @@ async fn servers_that_say_nothing_are_passed_over() {
     let second = Fake::radius_at(SocketAddr::from(([127, 0, 0, 2], port)), script()).await;
     let door = Door::open(Limits::default());
     let servers = [(1, Ipv4Addr::LOCALHOST.into()), (2, second.address.ip())];
-    door.configure(&radius(port, &servers, "").replace("server-timeout = 2", "server-timeout = 1"));
+    let patience =
+        |seconds: u32| format!("[configure.system.security.aaa.remote-servers.radius]\nserver-timeout = {seconds}");
+    door.configure(&radius(port, &servers, ""));
+    door.configure(&patience(2));
     door.order(&["radius", "local"], false);
     door.configure(&template("radius-default", "all"));
     door.configure("[configure.system.security.aaa.remote-servers.radius]\nuse-default-template = true");
@@ -75,6 +78,7 @@ async fn servers_that_say_nothing_are_passed_over() {
     };
     assert_eq!((fresh(&door, RIGHT).await, second.logins()), (Code::Ok, 1));
     received(true).await;
+    door.configure(&patience(60));
     assert_eq!((fresh(&door, RIGHT).await, second.logins()), (Code::Ok, 2));
     received(false).await;
     // Both gone: the local users are left, and without them nobody.
@@ -87,6 +91,7 @@ async fn servers_that_say_nothing_are_passed_over() {
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
+    door.configure(&patience(1));
     assert_eq!(fresh(&door, ("admin", "admin-secret")).await, Code::Ok);
     door.order(&["radius"], false);
     let refused = door.connect().await.get("admin", "admin-secret").await.unwrap_err();
@@ -231,7 +236,7 @@ async fn delays_nobody_else(fake: Fake, tables: String, method: &'static str, te
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_radius_server_delays_nobody_else() {
     let fake = Fake::radius(script()).await;
-    let tables = fake.as_radius(USE_TEMPLATE).replace("server-timeout = 2", "server-timeout = 60");
+    let tables = fake.as_radius(USE_TEMPLATE);
     delays_nobody_else(fake, tables, "radius", "radius-default").await;
 }
 
@@ -239,7 +244,7 @@ async fn a_slow_radius_server_delays_nobody_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_tacplus_server_delays_nobody_else() {
     let fake = Fake::tacplus(script()).await;
-    let tables = fake.as_tacplus("").replace("server-timeout = 2", "server-timeout = 60");
+    let tables = fake.as_tacplus("");
     delays_nobody_else(fake, tables, "tacplus", "tacplus-default").await;
 }
 
@@ -248,9 +253,8 @@ async fn a_slow_tacplus_server_delays_nobody_else() {
 async fn answers_without_the_secret_are_not_believed() {
     let (first, tacplus) = (Fake::radius(script()).await, Fake::tacplus(script()).await);
     let door = Door::open(Limits::default());
-    let short = |tables: String| tables.replace("server-timeout = 2", "server-timeout = 1");
     let templates = [template("radius-default", "all"), template("tacplus-default", "all")].concat();
-    door.configure(&[short(first.as_radius(USE_TEMPLATE)), short(tacplus.as_tacplus("")), templates].concat());
+    door.configure(&[first.as_radius(USE_TEMPLATE), tacplus.as_tacplus(""), templates].concat());
     // No rest, so that each login asks again.
     door.configure("[configure.system.security.aaa]\nhealth-check = \"none\"");
     door.order(&["radius"], false);
@@ -259,6 +263,9 @@ async fn answers_without_the_secret_are_not_believed() {
     first.change(|script| script.signs = true);
     assert_eq!(fresh(&door, RIGHT).await, Code::Ok);
     assert!(first.asked()[0].contains("signed=true"), "{:?}", first.asked());
+    for kind in ["radius", "tacplus"] {
+        door.configure(&format!("[configure.system.security.aaa.remote-servers.{kind}]\nserver-timeout = 1"));
+    }
     first.change(|script| script.signs = false);
     assert_eq!(fresh(&door, RIGHT).await, Code::Unavailable);
     first.change(|script| (script.signs, script.secret) = (true, "another"));

@@ -27,13 +27,14 @@ match = "configure system security"
 action = "deny"
 "#;
 
-/// An agent whose server knows `ann` and has to permit changes, and `ann` logged in.
+/// An agent whose server knows `ann` and has to permit changes, and `ann` logged in; with more lines of the template.
 async fn start(more: &str) -> (Fake, Harness, Client) {
     let fake = Fake::tacplus(Script::with(&[("ann", "ann")])).await;
     let tables = [
-        fake.as_tacplus("").replace("server-timeout = 2", "server-timeout = 60"),
-        format!("{AUTHORIZATION}{more}\n{PROFILE}"),
+        fake.as_tacplus(""),
+        format!("{AUTHORIZATION}\n{PROFILE}"),
         template("tacplus-default", "readers"),
+        more.to_owned(),
         order(&["local", "tacplus"], false),
     ];
     let harness = Harness::start_with(&tables.concat()).await;
@@ -94,6 +95,17 @@ async fn each_change_is_permitted_by_the_server() {
     admin.apply(set().delete(&format!("{TACPLUS}/authorization"))).await;
     check_refused(ann.set(text(LOCATION, "there")).await, Code::PermissionDenied, &["user 'ann' may only read"]);
     assert!(commands(&fake, &mut seen).is_empty());
+}
+
+/// The right to lawful intercept opens its nodes, and gives no leave for anything that the server decides about.
+#[tokio::test(flavor = "multi_thread")]
+async fn lawful_intercept_does_not_pass_by_the_server() {
+    let (fake, _harness, ann) = start("access.li = true\n").await;
+    fake.change(|script| script.denied = vec!["configure system location"]);
+    let parts = [LOCATION, "user 'ann', TACACS+ does not authorize it - gRPC: update operation 1"];
+    check_refused(ann.set(text(LOCATION, "here")).await, Code::PermissionDenied, &parts);
+    ann.apply(text(CONTACT, "noc")).await;
+    assert_eq!(commands(&fake, &mut 0), ["configure system contact", "configure system location"]);
 }
 
 /// A delete asks about what goes. What the server keeps survives one of a container around it (SET-038), and cannot be

@@ -128,6 +128,12 @@ async fn attributes_have_the_rights() {
     check(&[(6, b"configure system location; show port"), (7, permit), (5, deny)], SOME).await;
     check(&[(6, b"configure system location"), (7, permit)], SOME).await;
     check(&[(6, b"configure system coordinates"), (5, permit)], SOME).await;
+    // No more than 64 commands and eight profiles: what denies must not be left out.
+    let after = |others: usize| format!("{}configure system coordinates", "x;".repeat(others)).into_bytes();
+    check(&[(6, &after(63)[..]), (5, permit)], SOME).await;
+    check(&[(6, &after(64)[..]), (5, permit)], NONE).await;
+    check(&[(4, &b"administrative"[..]); 8], ALL).await;
+    check(&[(4, &b"administrative"[..]); 9], NONE).await;
     // Profiles before commands.
     check(&[(6, b"configure system coordinates"), (7, permit), (4, b"names")], SOME).await;
 }
@@ -177,8 +183,8 @@ async fn rpcs_are_recorded() {
     ann.apply(location("x")).await;
     let records = |fake: &Fake| fake.asked().into_iter().filter(|line| line.starts_with("record")).collect::<Vec<_>>();
     let both = [
-        "record 2 ann service=shell cmd=gnmi.gNMI/Set",
-        "record 4 ann service=shell cmd=gnmi.gNMI/Set cmd-arg=/configure/system/location",
+        "record 2 by 6 ann service=shell cmd=gnmi.gNMI/Set",
+        "record 4 by 6 ann service=shell cmd=gnmi.gNMI/Set cmd-arg=/configure/system/location",
     ];
     eventually(both.map(str::to_owned).to_vec(), async || records(&tacplus)).await;
     let both = ["record ann Some(1) gnmi.gNMI/Set", "record ann Some(2) gnmi.gNMI/Set /configure/system/location"];
@@ -190,6 +196,11 @@ async fn rpcs_are_recorded() {
     }
     tacplus.change(|script| script.holds = false);
     eventually(42, async || records(&tacplus).len()).await;
+    // A user of the element itself is told from those of the server.
+    tacplus.change(|script| script.users.retain(|(name, _)| *name == "ann"));
+    harness.client("admin").await.apply(location("z")).await;
+    let last = "record 4 by 5 admin service=shell cmd=gnmi.gNMI/Set cmd-arg=/configure/system/location".to_owned();
+    eventually(Some(last), async || records(&tacplus).pop()).await;
 }
 
 /// Servers that keep no records, or are gone for them, are asked about users as before.

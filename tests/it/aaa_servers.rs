@@ -120,7 +120,7 @@ impl Fake {
         eventually(|| self.logins() >= times).await;
     }
 
-    /// The tables that make an agent ask it, whichever kind it is.
+    /// The tables that make an agent ask it, whichever kind it is. It has time for its answer, however busy the machine is.
     pub(crate) fn as_radius(&self, more: &str) -> String {
         let SocketAddr::V4(address) = self.address else { panic!("no IPv4") };
         radius(address.port(), &[(1, (*address.ip()).into())], more)
@@ -128,7 +128,7 @@ impl Fake {
 
     pub(crate) fn as_tacplus(&self, more: &str) -> String {
         format!(
-            "[configure.system.security.aaa.remote-servers.tacplus]\nserver-timeout = 2\n{more}\n\
+            "[configure.system.security.aaa.remote-servers.tacplus]\nserver-timeout = 60\n{more}\n\
              [[configure.system.security.aaa.remote-servers.tacplus.server]]\nindex = 1\naddress = \"{}\"\nport = {}\n\
              secret = \"{SECRET}\"\n",
             self.address.ip(),
@@ -140,7 +140,7 @@ impl Fake {
 /// The tables of some RADIUS servers, which share a port.
 pub(crate) fn radius(port: u16, servers: &[(u32, IpAddr)], more: &str) -> String {
     let table = "configure.system.security.aaa.remote-servers.radius";
-    let mut text = format!("[{table}]\nport = {port}\nserver-timeout = 2\nserver-retry = 1\n{more}\n");
+    let mut text = format!("[{table}]\nport = {port}\nserver-timeout = 60\nserver-retry = 1\n{more}\n");
     for (index, address) in servers {
         text += &format!("[[{table}.server]]\nindex = {index}\naddress = \"{address}\"\nsecret = \"{SECRET}\"\n");
     }
@@ -291,7 +291,7 @@ async fn serve_tacplus(mut stream: TcpStream, mut follow: watch::Receiver<Script
                 let command = command.map(|(_, word)| word).collect::<Vec<_>>().join(" ");
                 (format!("authorize {texts}"), Reply::Authorized(command))
             }
-            _ => (format!("record {} {}", body[0], texts(&body, 5)), Reply::Recorded),
+            _ => (format!("record {} by {} {}", body[0], body[1], texts(&body, 5)), Reply::Recorded),
         };
         asked.lock().unwrap().push(line);
         let script = follow.wait_for(|script| !script.holds).await.unwrap().clone();

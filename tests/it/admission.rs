@@ -95,9 +95,11 @@ async fn a_change_of_user_ends_the_subscriptions_of_its_session_only() {
     assert_eq!(code(&client.get("nogrpc", "nogrpc-secret").await), Code::PermissionDenied);
     assert!(ours.message().await.unwrap().is_some());
     // A unary RPC in flight is not touched.
+    let rpcs = || door.sessions.seated().iter().map(|session| session.total_rpcs()).sum::<u64>();
+    let before = rpcs();
     let mut in_flight = client.clone();
     let in_flight = tokio::spawn(async move { in_flight.set(ADMIN.0, ADMIN.1).await });
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    eventually(|| rpcs() > before).await;
     client.get(RO.0, RO.1).await.unwrap();
     let ended = loop {
         match ours.message().await {
@@ -266,7 +268,8 @@ async fn unary_rpcs_give_their_channel_back() {
 /// LIM-009: a connection nobody logs in on is closed, others are not.
 #[tokio::test]
 async fn connections_without_a_login_are_closed() {
-    let door = Door::open(Limits { first_request_timeout: Duration::from_millis(300), ..Limits::default() });
+    // Time enough for the password of the one that logs in, on a busy machine too.
+    let door = Door::open(Limits { first_request_timeout: Duration::from_secs(2), ..Limits::default() });
     let mut used = door.connect().await;
     let mut stream = used.subscribe(ADMIN.0, ADMIN.1).await.unwrap();
     let mut idle = tokio::net::TcpStream::connect(door.address).await.unwrap();
@@ -274,7 +277,7 @@ async fn connections_without_a_login_are_closed() {
     tokio::io::AsyncWriteExt::write_all(&mut idle, preface).await.unwrap();
     let mut rest = Vec::new();
     let ended = tokio::io::AsyncReadExt::read_to_end(&mut idle, &mut rest);
-    tokio::time::timeout(Duration::from_secs(5), ended).await.expect("closed in time").ok();
+    tokio::time::timeout(Duration::from_secs(20), ended).await.expect("closed in time").ok();
     assert!(stream.message().await.unwrap().is_some());
 }
 
@@ -282,9 +285,11 @@ async fn connections_without_a_login_are_closed() {
 #[tokio::test]
 async fn stalled_clients_are_let_go() {
     let door = Door::open(Limits { send_stall: Duration::from_secs(1), ..Limits::default() });
-    let mut reader = door.connect().await;
+    let (mut reader, mut stalled) = (door.connect().await, door.connect().await);
+    // Nobody stalls yet while passwords are checked, however long that takes.
+    reader.get(ADMIN.0, ADMIN.1).await.unwrap();
+    stalled.get(RO.0, RO.1).await.unwrap();
     let mut read = reader.subscribe(ADMIN.0, ADMIN.1).await.unwrap();
-    let mut stalled = door.connect().await;
     let unread = stalled.subscribe(RO.0, RO.1).await.unwrap();
     assert_eq!(door.sessions.seated().len(), 2);
     let reading = async {

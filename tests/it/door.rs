@@ -27,7 +27,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use crate::harness::whole_lines;
+use crate::harness::{self, whole_lines};
 
 static LOADED: LazyLock<Loaded> = LazyLock::new(|| load(&Sources::default()).unwrap());
 
@@ -229,13 +229,7 @@ pub(crate) fn with_credentials<T>(message: T, user: &str, password: &str) -> Req
 
 /// Waits for something that comes soon.
 pub(crate) async fn eventually(condition: impl Fn() -> bool) {
-    for _ in 0..500 {
-        if condition() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("did not happen within five seconds");
+    harness::eventually(true, async || condition()).await;
 }
 
 pub(crate) fn code<T>(outcome: &Result<T, Status>) -> Code {

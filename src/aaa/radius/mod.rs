@@ -33,6 +33,11 @@ const PROFILES_MAX: usize = 8;
 /// Commands of one user.
 const COMMANDS_MAX: usize = 64;
 
+/// Whether a request has room for name and password.
+pub(super) fn has_room(question: &Question<'_>) -> bool {
+    question.password.len() <= packet::PASSWORD_BYTES_MAX && question.user.len() <= packet::VALUE_BYTES_MAX
+}
+
 /// Asks one server about a user. Tells besides whether the answer had a Message-Authenticator.
 pub(super) async fn login(
     server: &Server,
@@ -40,12 +45,6 @@ pub(super) async fn login(
     question: Question<'_>,
     signs: bool,
 ) -> Result<(Answer, bool), Fault> {
-    let is_too_long =
-        question.password.len() > packet::PASSWORD_BYTES_MAX || question.user.len() > packet::VALUE_BYTES_MAX;
-    if is_too_long {
-        tracing::warn!("RADIUS is not asked: it has no room for a name or password of that length");
-        return Ok((Answer::Rejected, signs));
-    }
     let (socket, own) = open(server.address).await?;
     let secret = &server.secret.0;
     let [identifier, authenticator @ ..] = random::<17>()?;
@@ -54,8 +53,7 @@ pub(super) async fn login(
     draft.put_password(question.password, secret);
     identify(&mut draft, own, question.client, question.element);
     let request = draft.signed(secret);
-    let mut buffer = vec![0; packet::PACKET_BYTES_MAX];
-    let reply = exchange(&socket, &request, secret, (servers.attempts, servers.timeout), signs, &mut buffer).await?;
+    let reply = exchange(&socket, &request, secret, servers, signs).await?;
     let answer = match reply.code {
         packet::ACCESS_ACCEPT => Answer::Accepted(grant(&reply, question.user)),
         packet::ACCESS_REJECT => Answer::Rejected,
@@ -95,8 +93,7 @@ pub(super) async fn record(server: &Server, servers: &Servers, record: Record<'_
     identify(&mut draft, own, record.client, record.element);
     draft.put_of_vendor(VENDOR, TIMETRA_CMD, record.command.as_bytes());
     let request = draft.signed(secret);
-    let mut buffer = vec![0; packet::PACKET_BYTES_MAX];
-    let reply = exchange(&socket, &request, secret, (servers.attempts, servers.timeout), false, &mut buffer).await?;
+    let reply = exchange(&socket, &request, secret, servers, false).await?;
     match reply.code {
         packet::ACCOUNTING_RESPONSE => Ok(Answer::Kept),
         _ => Err(Fault::Reply("its answer is none to a record".to_owned())),
@@ -125,39 +122,32 @@ fn identify(draft: &mut Draft, own: IpAddr, client: IpAddr, element: &str) {
 
 /// Sends a request until something comes that answers it. What cannot be believed is passed over: it may come from
 /// anybody, and the answer after it.
-async fn exchange<'b>(
+async fn exchange(
     socket: &UdpSocket,
     request: &Request,
     secret: &[u8],
-    (attempts, timeout): (u32, Duration),
+    servers: &Servers,
     signs: bool,
-    buffer: &'b mut [u8],
-) -> Result<Reply<'b>, Fault> {
+) -> Result<Reply, Fault> {
+    let &Servers { attempts, timeout, .. } = servers;
+    let mut buffer = vec![0; packet::PACKET_BYTES_MAX];
     let mut doubt = None;
-    let length = 'asking: {
-        for _ in 0..attempts {
-            socket.send(request.bytes()).await?;
-            let deadline = Instant::now() + timeout;
-            while let Ok(received) = timeout_at(deadline, socket.recv(buffer)).await {
-                let length = received?;
-                match Reply::read(buffer.get(..length).unwrap_or_default(), request, secret) {
-                    Ok(reply) if signs && !reply.is_signed => doubt = Some(Unbelievable::Unsigned),
-                    Ok(_) => break 'asking length,
-                    Err(why) => doubt = Some(why),
-                }
+    for _ in 0..attempts {
+        socket.send(request.bytes()).await?;
+        let deadline = Instant::now() + timeout;
+        while let Ok(received) = timeout_at(deadline, socket.recv(&mut buffer)).await {
+            match Reply::read(buffer.get(..received?).unwrap_or_default(), request, secret) {
+                Ok(reply) if signs && !reply.is_signed => doubt = Some(Unbelievable::Unsigned),
+                Ok(reply) => return Ok(reply),
+                Err(why) => doubt = Some(why),
             }
         }
-        return Err(match doubt {
-            Some(doubt) => Fault::Reply(doubt.to_string()),
-            None => Fault::Silent { timeout, attempts },
-        });
-    };
-    let reply = Reply::read(buffer.get(..length).unwrap_or_default(), request, secret);
-    reply.map_err(|why| Fault::Reply(why.to_string()))
+    }
+    Err(doubt.map_or(Fault::Silent { timeout, attempts }, |doubt| Fault::Reply(doubt.to_string())))
 }
 
 /// What the attributes of a reply say about a user.
-fn grant(reply: &Reply<'_>, user: &str) -> Grant {
+fn grant(reply: &Reply, user: &str) -> Grant {
     let mut grant = Grant::plain(Method::Radius);
     let (mut default_action, mut commands) = (None, Vec::<(String, Option<Action>)>::new());
     for (kind, value) in reply.of_vendor(VENDOR) {
@@ -168,7 +158,7 @@ fn grant(reply: &Reply<'_>, user: &str) -> Grant {
                 let grpc = number().is_some_and(|access| access & ACCESS_GRPC != 0);
                 grant.access = Some(grant.access == Some(true) || grpc);
             }
-            TIMETRA_PROFILE if grant.profiles.len() < PROFILES_MAX => grant.profiles.extend(text().map(Arc::from)),
+            TIMETRA_PROFILE => grant.profiles.extend(text().map(Arc::from)),
             TIMETRA_DEFAULT_ACTION => {
                 default_action = Some(match number() {
                     Some(1) => DefaultAction::PermitAll,
@@ -179,9 +169,7 @@ fn grant(reply: &Reply<'_>, user: &str) -> Grant {
             }
             TIMETRA_CMD => {
                 let lines = text().into_iter().flat_map(|lines| lines.split(';')).map(str::trim);
-                let lines = lines.filter(|line| !line.is_empty()).map(|line| (line.to_owned(), None));
-                let room = COMMANDS_MAX.saturating_sub(commands.len());
-                commands.extend(lines.take(room));
+                commands.extend(lines.filter(|line| !line.is_empty()).map(|line| (line.to_owned(), None)));
             }
             TIMETRA_ACTION => {
                 let action = match number() {
@@ -192,6 +180,13 @@ fn grant(reply: &Reply<'_>, user: &str) -> Grant {
             }
             _ => {}
         }
+    }
+    if grant.profiles.len() > PROFILES_MAX || commands.len() > COMMANDS_MAX {
+        // What would be left out may be what denies.
+        tracing::warn!(
+            "RADIUS gives a user more than {PROFILES_MAX} profiles or {COMMANDS_MAX} commands: nothing is permitted"
+        );
+        (grant.profiles, default_action, commands) = (Vec::new(), Some(DefaultAction::DenyAll), Vec::new());
     }
     if default_action.is_some() || !commands.is_empty() {
         // A command without an action is denied, and so is everything when nothing is said about the rest.

@@ -151,16 +151,16 @@ pub(super) enum Unbelievable {
 
 /// A reply that is one.
 #[derive(Debug)]
-pub(super) struct Reply<'a> {
+pub(super) struct Reply {
     pub(super) code: u8,
     /// Whether it has a Message-Authenticator.
     pub(super) is_signed: bool,
-    attributes: &'a [u8],
+    attributes: Vec<u8>,
 }
 
-impl<'a> Reply<'a> {
+impl Reply {
     /// Checks and reads what came in answer to a request.
-    pub(super) fn read(bytes: &'a [u8], request: &Request, secret: &[u8]) -> Result<Self, Unbelievable> {
+    pub(super) fn read(bytes: &[u8], request: &Request, secret: &[u8]) -> Result<Self, Unbelievable> {
         let &[code, identifier, high, low, ..] = bytes else { return Err(Unbelievable::Malformed) };
         let length = usize::from(u16::from_be_bytes([high, low]));
         // What stands behind the length is padding (RFC 2865 section 3).
@@ -196,12 +196,12 @@ impl<'a> Reply<'a> {
             at += rest.len() - after.len();
             rest = after;
         }
-        Ok(Self { code, is_signed, attributes })
+        Ok(Self { code, is_signed, attributes: attributes.to_vec() })
     }
 
     /// The attributes of a vendor, in their order.
-    pub(super) fn of_vendor(&self, vendor: u32) -> impl Iterator<Item = (u8, &'a [u8])> {
-        let ours = attributes(self.attributes).filter(|(kind, _)| *kind == VENDOR_SPECIFIC);
+    pub(super) fn of_vendor(&self, vendor: u32) -> impl Iterator<Item = (u8, &[u8])> {
+        let ours = attributes(&self.attributes).filter(|(kind, _)| *kind == VENDOR_SPECIFIC);
         let ours = ours.filter_map(move |(_, value)| value.strip_prefix(&vendor.to_be_bytes()));
         ours.flat_map(attributes)
     }

@@ -20,13 +20,19 @@ use packet::{Broken, Kind, Proof, Session, Standing, Subject, Verdict};
 /// The port that servers are told: there is no line to name.
 const PORT: &str = "grpc";
 
+/// Whether a request has room for name and password.
+pub(super) fn has_room(question: &Question<'_>) -> bool {
+    question.user.len().max(question.password.len()) <= packet::FIELD_BYTES_MAX
+}
+
+/// Whether a request has room for a change. What is cut short might be something else that is permitted.
+pub(super) fn has_room_for(command: &Command<'_>) -> bool {
+    let lengths = command.arguments.iter().map(String::len);
+    lengths.chain([command.arguments.len(), command.user.len()]).all(|length| length <= packet::FIELD_BYTES_MAX)
+}
+
 /// Asks one server about a user.
 pub(super) async fn login(server: &Server, servers: &Servers, question: Question<'_>) -> Result<Answer, Fault> {
-    let is_too_long = [question.user.len(), question.password.len()].into_iter().any(|it| it > packet::FIELD_BYTES_MAX);
-    if is_too_long {
-        tracing::warn!("TACACS+ is not asked: it has no room for a name or password of that length");
-        return Ok(Answer::Rejected);
-    }
     let address = question.client.to_string();
     let subject = Subject { user: question.user, port: PORT, address: &address };
     let proving = authenticate(server, subject, question.password, servers.interactive);
@@ -50,13 +56,6 @@ pub(super) async fn login(server: &Server, servers: &Servers, question: Question
 /// Asks one server whether a user may make a change (RFC 8907 section 6).
 pub(super) async fn command(server: &Server, servers: &Servers, command: Command<'_>) -> Result<Answer, Fault> {
     let Command { user, client, arguments } = command;
-    // What is cut short might be something else that is permitted.
-    let is_too_long = arguments.len() > packet::FIELD_BYTES_MAX
-        || arguments.iter().map(String::len).chain([user.len()]).any(|length| length > packet::FIELD_BYTES_MAX);
-    if is_too_long {
-        tracing::warn!("TACACS+ is not asked: it has no room for a change of that length");
-        return Ok(Answer::Denied);
-    }
     let address = client.to_string();
     let subject = Subject { user, port: PORT, address: &address };
     Ok(match within(servers.timeout, authorize(server, subject, arguments)).await? {
@@ -91,6 +90,8 @@ fn understands(server: &Server, servers: &Servers, said: &[String], asked: &[Str
 #[derive(Clone, Copy)]
 pub(super) struct Record<'a> {
     pub(super) user: &'a str,
+    /// Who vouches for the user.
+    pub(super) by: Method,
     pub(super) client: IpAddr,
     pub(super) is_start: bool,
     pub(super) arguments: &'a [String],
@@ -100,7 +101,12 @@ pub(super) struct Record<'a> {
 pub(super) async fn record(server: &Server, servers: &Servers, record: Record<'_>) -> Result<Answer, Fault> {
     let address = record.client.to_string();
     let subject = Subject { user: record.user, port: PORT, address: &address };
-    let body = packet::accounting(subject, record.is_start, record.arguments);
+    let method = match record.by {
+        Method::Local => packet::METHOD_LOCAL,
+        Method::Radius => packet::METHOD_RADIUS,
+        Method::Tacplus => packet::METHOD_TACACS,
+    };
+    let body = packet::accounting(subject, method, record.is_start, record.arguments);
     let keeping = async {
         let mut exchange = Exchange::open(server, Kind::Accounting, 0).await?;
         let reply = exchange.ask(body).await?;

@@ -19,7 +19,10 @@ const UNENCRYPTED: u8 = 0x01;
 const LOGIN: u8 = 1;
 const SERVICE_LOGIN: u8 = 1;
 const PRIVILEGE: u8 = 1;
-const METHOD_TACACS: u8 = 6;
+/// How a user was authenticated (RFC 8907 section 6.1).
+pub(super) const METHOD_LOCAL: u8 = 5;
+pub(super) const METHOD_TACACS: u8 = 6;
+pub(super) const METHOD_RADIUS: u8 = 0x10;
 
 /// What a packet is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,8 +143,8 @@ pub(super) fn authorization(subject: Subject<'_>, arguments: &[String]) -> Vec<u
 }
 
 /// A record of something: at its beginning, or at its end.
-pub(super) fn accounting(subject: Subject<'_>, is_start: bool, arguments: &[String]) -> Vec<u8> {
-    request(vec![if is_start { 0x02 } else { 0x04 }, METHOD_TACACS], subject, arguments)
+pub(super) fn accounting(subject: Subject<'_>, method: u8, is_start: bool, arguments: &[String]) -> Vec<u8> {
+    request(vec![if is_start { 0x02 } else { 0x04 }, method], subject, arguments)
 }
 
 fn request(mut body: Vec<u8>, subject: Subject<'_>, arguments: &[String]) -> Vec<u8> {

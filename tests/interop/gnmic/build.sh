@@ -22,6 +22,4 @@ grep -rl 'cache\.WithLogger(' $pkg --include='*.go' |
     xargs sed -i 's/cache\.WithLogger([a-z.]*[lL]ogger)/cache.WithLogger(nil)/'
 sed -i '/pkg\/cmd\/collector"/d; /collector\.New/d' $pkg/cmd/root.go
 
-mkdir -p "$(dirname "$out")"
-CGO_ENABLED=0 go build -trimpath -mod=vendor -ldflags '-s -w' -o "$out.partial" .
-mv "$out.partial" "$out"
+"$here/../build.sh" "$work" "$out"

@@ -4,10 +4,7 @@
 # It is Telegraf's own command, with no other plugins than the gNMI input, the file output and two formats of a file.
 set -euo pipefail
 
-out=$(realpath -m "${1:?usage: build.sh OUT}")
-cd "$(dirname "$0")"
-mkdir -p "$(dirname "$out")"
-CGO_ENABLED=0 go build -trimpath -mod=readonly -ldflags '-s -w' \
-    -tags custom,inputs.gnmi,outputs.file,serializers.influx,serializers.json \
-    -o "$out.partial" github.com/influxdata/telegraf/cmd/telegraf
-mv "$out.partial" "$out"
+out=${1:?usage: build.sh OUT}
+here=$(dirname "$0")
+"$here/../build.sh" "$here" "$out" -tags custom,inputs.gnmi,outputs.file,serializers.influx,serializers.json \
+    github.com/influxdata/telegraf/cmd/telegraf

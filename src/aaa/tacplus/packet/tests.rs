@@ -21,8 +21,8 @@ fn lays_requests_out() {
     let arguments = ["service=shell".to_owned(), "cmd=".to_owned()];
     let expected = [&head(&[6, 1, 1, 1])[..], &[2, 13, 4], texts, b"service=shellcmd="].concat();
     assert_eq!(authorization(SUBJECT, &arguments), expected);
-    assert_eq!(accounting(SUBJECT, true, &arguments), [&[2][..], &expected].concat());
-    assert_eq!(accounting(SUBJECT, false, &arguments), [&[4][..], &expected].concat());
+    assert_eq!(accounting(SUBJECT, METHOD_TACACS, true, &arguments), [&[2][..], &expected].concat());
+    assert_eq!(accounting(SUBJECT, METHOD_TACACS, false, &arguments), [&[4][..], &expected].concat());
 }
 
 #[test]
