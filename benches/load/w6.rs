@@ -106,8 +106,10 @@ pub(crate) async fn run(bench: &mut Bench) -> Result<()> {
     }
     daemon.stop().await?;
     print!("\nW6  a client that calls Get 200 times a second, beside floods and storms from other addresses\n{table}");
-    bench.goals.extend(goals("HTTP/2 floods", "Get beside HTTP/2 floods, p99", &floods, &calm));
-    bench.goals.extend(goals("storms", "Get beside storms of strangers, p99", &storms, &calm));
+    let growth = ("memory growth, HTTP/2 floods", floods.growth);
+    bench.goals.extend(goals(("Get beside HTTP/2 floods, p99", floods.p99), growth, &calm));
+    let left = ("memory growth that storms leave", storms.left);
+    bench.goals.extend(goals(("Get beside storms of strangers, p99", storms.p99), left, &calm));
     Ok(())
 }
 
@@ -156,11 +158,8 @@ async fn observe(bench: &Bench, daemon: &Server, storm: Option<&Planned>, home: 
     if let Some(process) = process {
         let output = String::from_utf8(process.wait_with_output()?.stdout)?;
         let mut counts = output.split_whitespace().map(str::parse::<f64>);
-        let mut next = || counts.next().ok_or("the storm ended without a word")?.map_err(Into::into);
-        (connections, bytes) = {
-            let next: &mut dyn FnMut() -> Result<f64> = &mut next;
-            (next()?, next()?)
-        };
+        let mut next = || -> Result<f64> { Ok(counts.next().ok_or("the storm ended without a word")??) };
+        (connections, bytes) = (next()?, next()?);
     }
     tokio::time::sleep(REST).await;
     let after = daemon.usage().resident_bytes()?;
@@ -226,13 +225,12 @@ impl Observed {
     }
 }
 
-fn goals(name: &'static str, what: &'static str, worst: &Worst, calm: &Observed) -> [Goal; 2] {
-    let floods = name == "HTTP/2 floods";
+fn goals(latency: (&'static str, f64), memory: (&'static str, f64), calm: &Observed) -> [Goal; 2] {
     let latency = Goal {
         id: "G9",
-        what,
+        what: latency.0,
         unit: "ms",
-        measured: worst.p99,
+        measured: latency.1,
         reference: calm.get.p99(),
         reference_is: "the same without",
         must: 10.0,
@@ -241,9 +239,9 @@ fn goals(name: &'static str, what: &'static str, worst: &Worst, calm: &Observed)
         basis: Basis::Stated,
     };
     let memory = Goal {
-        what: if floods { "memory growth, HTTP/2 floods" } else { "memory growth that storms leave" },
+        what: memory.0,
         unit: "MB",
-        measured: (if floods { worst.growth } else { worst.left }).max(0.0) / 1e6,
+        measured: memory.1.max(0.0) / 1e6,
         reference: calm.resident / 1e6,
         reference_is: "resident without",
         must: 10.0,

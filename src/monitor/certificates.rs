@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::listing::Listing;
-use crate::pki::{Findings, Found, Tally};
-use crate::platform::map::{Datum, Gaps, Row, Single, Table};
+use crate::pki::{Findings, Found};
+use crate::platform::map::{Datum, Gaps, Row, Single};
 use crate::schema::Schema;
 use crate::store::StateBatch;
 
@@ -57,22 +57,9 @@ fn flags(now: &Found) -> Option<Datum<'_>> {
     (!now.flags.is_empty()).then(|| Datum::Text((&*now.flags).into()))
 }
 
-/// Looks all leaves up.
-pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
-    Table::new(schema, CHECKS, CHECKS_ROWS, gaps);
-    Table::new(schema, AUTHORITY, AUTHORITY_ROWS, gaps);
-    Table::new(schema, CERTIFICATE, CERTIFICATE_ROWS, gaps);
-    Table::new(schema, ENTRY, ENTRY_ROWS, gaps);
-    Table::new(schema, ANCHORS, ANCHORS_ROWS, gaps);
-    Table::new(schema, SERVER, PROFILE_ROWS, gaps);
-    Table::new(schema, CLIENT, PROFILE_ROWS, gaps);
-}
-
 /// The profiles.
 pub(super) struct Certificates {
     schema: Arc<Schema>,
-    findings: watch::Receiver<Arc<Findings>>,
-    tally: Tally,
     checks: Single<(u64, u64)>,
     counted: Option<(u64, u64)>,
     authorities: Listing<String, Found>,
@@ -85,16 +72,8 @@ pub(super) struct Certificates {
 }
 
 impl Certificates {
-    pub(super) fn new(
-        schema: Arc<Schema>,
-        mut findings: watch::Receiver<Arc<Findings>>,
-        tally: Tally,
-        gaps: &mut Gaps,
-    ) -> Self {
-        findings.mark_changed();
+    pub(super) fn new(schema: Arc<Schema>, gaps: &mut Gaps) -> Self {
         Self {
-            findings,
-            tally,
             checks: Single::new(&schema, CHECKS, &[], CHECKS_ROWS, gaps),
             counted: None,
             authorities: Listing::new(&schema, AUTHORITY, AUTHORITY_ROWS, gaps),
@@ -108,16 +87,21 @@ impl Certificates {
         }
     }
 
-    pub(super) fn write(&mut self, batch: &mut StateBatch) {
-        let counts = self.tally.counts();
+    /// `counts` are the certificates that passed and that failed.
+    pub(super) fn write(
+        &mut self,
+        findings: &mut watch::Receiver<Arc<Findings>>,
+        counts: (u64, u64),
+        batch: &mut StateBatch,
+    ) {
         if self.counted != Some(counts) {
             self.checks.write(&counts, batch);
             self.counted = Some(counts);
         }
-        if !self.findings.has_changed().unwrap_or(false) {
+        if !findings.has_changed().unwrap_or(false) {
             return;
         }
-        let now = self.findings.borrow_and_update().clone();
+        let now = findings.borrow_and_update().clone();
         let schema = &self.schema;
         show(schema, &mut self.authorities, &now.authorities, batch);
         show(schema, &mut self.certificates, &now.certificates, batch);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::listing::Listing;
-use crate::platform::map::{Datum, Gaps, Row, Single, Table};
+use crate::platform::map::{Datum, Gaps, Row, Single};
 use crate::schema::Schema;
-use crate::store::{COMMENT_MAX, CommitSummary, Condition, ConfigWriter, Remembered, StateBatch};
+use crate::store::{COMMENT_MAX, CommitSummary, Condition, Remembered, StateBatch};
 
 const COMMIT: &str = "nokia-state:state/system/management-interface/ganymede-state:commit-history/commit";
 const STORAGE: &str = "nokia-state:state/system/management-interface/ganymede-state:configuration-storage";
@@ -34,12 +34,6 @@ const STORAGE_ROWS: &[Row<Condition>] = &[
     Row("failed-writes", |now| Some(Datum::Count(now.failures))),
 ];
 
-/// Looks up what is written here, for those who ask which leaves that is.
-pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
-    Table::new(schema, COMMIT, COMMIT_ROWS, gaps);
-    Table::new(schema, STORAGE, STORAGE_ROWS, gaps);
-}
-
 fn text(text: &str, characters: usize) -> Option<Datum<'_>> {
     let end = text.char_indices().nth(characters).map_or(text.len(), |(end, _)| end);
     text.get(..end).filter(|text| !text.is_empty()).map(|text| Datum::Text(text.into()))
@@ -48,31 +42,30 @@ fn text(text: &str, characters: usize) -> Option<Datum<'_>> {
 /// What was last seen of the commits and their disk.
 pub(super) struct Commits {
     schema: Arc<Schema>,
-    remembered: watch::Receiver<Remembered>,
-    condition: watch::Receiver<Condition>,
     commits: Listing<u64, Arc<CommitSummary>>,
     storage: Single<Condition>,
 }
 
 impl Commits {
-    pub(super) fn new(schema: Arc<Schema>, config: &ConfigWriter, gaps: &mut Gaps) -> Self {
+    pub(super) fn new(schema: Arc<Schema>, gaps: &mut Gaps) -> Self {
         let commits = Listing::new(&schema, COMMIT, COMMIT_ROWS, gaps);
         let storage = Single::new(&schema, STORAGE, &[], STORAGE_ROWS, gaps);
-        let (mut remembered, mut condition) = (config.remembered(), config.condition());
-        // What is there before the first change is news too.
-        remembered.mark_changed();
-        condition.mark_changed();
-        Self { schema, remembered, condition, commits, storage }
+        Self { schema, commits, storage }
     }
 
-    pub(super) fn write(&mut self, batch: &mut StateBatch) {
-        if self.condition.has_changed().unwrap_or(false) {
-            self.storage.write(&self.condition.borrow_and_update(), batch);
+    pub(super) fn write(
+        &mut self,
+        remembered: &mut watch::Receiver<Remembered>,
+        condition: &mut watch::Receiver<Condition>,
+        batch: &mut StateBatch,
+    ) {
+        if condition.has_changed().unwrap_or(false) {
+            self.storage.write(&condition.borrow_and_update(), batch);
         }
-        if !self.remembered.has_changed().unwrap_or(false) {
+        if !remembered.has_changed().unwrap_or(false) {
             return;
         }
-        let remembered = self.remembered.borrow_and_update().clone();
+        let remembered = remembered.borrow_and_update().clone();
         let first = remembered.first().map_or(u64::MAX, |commit| commit.commit_id);
         self.commits.keep(|id| *id >= first, batch);
         for commit in remembered.iter() {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::listing::Listing;
 use crate::admission::{Finished, RpcFacts, Session};
-use crate::platform::map::{Datum, Gaps, Row, Single, Table};
+use crate::platform::map::{Datum, Gaps, Row, Single};
 use crate::schema::Schema;
-use crate::store::{StateBatch, Tree};
+use crate::store::StateBatch;
 use crate::time::Timestamp;
 
 const SERVER: &str = "nokia-state:state/system/grpc";
@@ -94,18 +94,9 @@ const RPC_ROWS: &[Row<Running>] = &[
     Row("session-id", |now| Some(Datum::Number(now.session.into()))),
 ];
 
-/// Looks all leaves up.
-pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
-    Table::new(schema, SERVER, SERVER_ROWS, gaps);
-    Table::new(schema, MANAGEMENT, MANAGEMENT_ROWS, gaps);
-    Table::new(schema, CONNECTION, CONNECTION_ROWS, gaps);
-    Table::new(schema, RPC, RPC_ROWS, gaps);
-}
-
 /// The server with its connections and RPCs.
 pub(super) struct Grpc {
     schema: Arc<Schema>,
-    read_server: Box<dyn Fn(&Tree) -> Server + Send + Sync>,
     server: Single<Server>,
     management: Single<Server>,
     server_now: Option<Server>,
@@ -114,20 +105,15 @@ pub(super) struct Grpc {
 }
 
 impl Grpc {
-    pub(super) fn new(
-        schema: Arc<Schema>,
-        read_server: Box<dyn Fn(&Tree) -> Server + Send + Sync>,
-        gaps: &mut Gaps,
-    ) -> Self {
+    pub(super) fn new(schema: Arc<Schema>, gaps: &mut Gaps) -> Self {
         let server = Single::new(&schema, SERVER, &[], SERVER_ROWS, gaps);
         let management = Single::new(&schema, MANAGEMENT, &[Datum::word("Base")], MANAGEMENT_ROWS, gaps);
         let connections = Listing::new(&schema, CONNECTION, CONNECTION_ROWS, gaps);
         let rpcs = Listing::new(&schema, RPC, RPC_ROWS, gaps);
-        Self { schema, read_server, server, management, server_now: None, connections, rpcs }
+        Self { schema, server, management, server_now: None, connections, rpcs }
     }
 
-    pub(super) fn write(&mut self, configuration: &Tree, sessions: &[Arc<Session>], batch: &mut StateBatch) {
-        let server = (self.read_server)(configuration);
+    pub(super) fn write(&mut self, server: Server, sessions: &[Arc<Session>], batch: &mut StateBatch) {
         if self.server_now.as_ref() != Some(&server) {
             self.server.write(&server, batch);
             self.management.write(&server, batch);

@@ -27,7 +27,7 @@ use crate::feed::Registry;
 use crate::pki::{Findings, Tally};
 use crate::platform::map::Gaps;
 use crate::schema::{NodeId, Schema};
-use crate::store::{ConfigWriter, StateBatch, StateWriter, Store, Tree};
+use crate::store::{Condition, ConfigWriter, Remembered, StateBatch, StateWriter, Store, Tree};
 use crate::time::Clock;
 
 /// How often state follows.
@@ -38,16 +38,11 @@ const BATCH_PLACES: usize = 512;
 
 /// Writes state about the daemon.
 pub struct Monitor {
+    parts: Parts,
+    remembered: watch::Receiver<Remembered>,
+    condition: watch::Receiver<Condition>,
     writer: StateWriter,
-    store: Arc<Store>,
-    clock: Clock,
-    grpc: grpc::Grpc,
-    sessions: Arc<Sessions>,
-    seats: sessions::Seats,
-    certificates: certificates::Certificates,
-    subscriptions: subscriptions::Subscriptions,
-    commits: commits::Commits,
-    users: users::Users,
+    places: Places,
 }
 
 /// What a monitor looks at.
@@ -72,47 +67,64 @@ pub struct Parts {
     pub clock: Clock,
 }
 
+/// What is written where, and what was written last.
+struct Places {
+    grpc: grpc::Grpc,
+    seats: sessions::Seats,
+    certificates: certificates::Certificates,
+    subscriptions: subscriptions::Subscriptions,
+    commits: commits::Commits,
+    users: users::Users,
+}
+
+impl Places {
+    fn new(schema: &Arc<Schema>, gaps: &mut Gaps) -> Self {
+        Self {
+            grpc: grpc::Grpc::new(schema.clone(), gaps),
+            seats: sessions::Seats::new(schema.clone(), gaps),
+            certificates: certificates::Certificates::new(schema.clone(), gaps),
+            subscriptions: subscriptions::Subscriptions::new(schema.clone(), gaps),
+            commits: commits::Commits::new(schema.clone(), gaps),
+            users: users::Users::new(schema.clone(), gaps),
+        }
+    }
+}
+
 impl Monitor {
     /// The leaves that it writes, as far as the loaded models have them.
-    pub fn leaves(schema: &Schema) -> BTreeSet<NodeId> {
+    pub fn leaves(schema: &Arc<Schema>) -> BTreeSet<NodeId> {
         let mut gaps = Gaps::default();
-        grpc::look_up(schema, &mut gaps);
-        sessions::look_up(schema, &mut gaps);
-        subscriptions::look_up(schema, &mut gaps);
-        commits::look_up(schema, &mut gaps);
-        certificates::look_up(schema, &mut gaps);
-        users::look_up(schema, &mut gaps);
+        Places::new(schema, &mut gaps);
         gaps.fed()
     }
 
     /// Looks up the places of everything; nothing is written yet.
-    pub fn new(parts: Parts) -> Self {
-        let Parts { store, config, sessions, subscriptions, logins, server, findings, checks, clock } = parts;
-        let schema = store.schema();
+    pub fn new(mut parts: Parts) -> Self {
         let mut gaps = Gaps::default();
-        let grpc = grpc::Grpc::new(schema.clone(), server, &mut gaps);
-        let seats = sessions::Seats::new(schema.clone(), &mut gaps);
-        let subscriptions = subscriptions::Subscriptions::new(schema.clone(), subscriptions, &mut gaps);
-        let certificates = certificates::Certificates::new(schema.clone(), findings, checks, &mut gaps);
-        let users = users::Users::new(schema.clone(), logins, &mut gaps);
-        let commits = commits::Commits::new(schema.clone(), &config, &mut gaps);
+        let places = Places::new(parts.store.schema(), &mut gaps);
         gaps.report("monitor");
-        let writer = StateWriter::new(store.clone());
-        Self { writer, store, clock, grpc, sessions, seats, certificates, subscriptions, commits, users }
+        let (mut remembered, mut condition) = (parts.config.remembered(), parts.config.condition());
+        // What is there before the first change is news too.
+        remembered.mark_changed();
+        condition.mark_changed();
+        parts.findings.mark_changed();
+        let writer = StateWriter::new(parts.store.clone());
+        Self { parts, remembered, condition, writer, places }
     }
 
     /// Writes what has changed since the last time.
     pub async fn refresh(&mut self) {
         let mut batch = StateBatch::new();
-        let (newest, sessions, now) = (self.store.newest(), self.sessions.seated(), Instant::now());
-        self.grpc.write(&newest.tree, &sessions, &mut batch);
-        self.seats.write(&sessions, now, &mut batch);
-        self.users.write(&newest.tree, now.into_std(), &mut batch);
-        self.certificates.write(&mut batch);
-        self.subscriptions.write(&mut batch);
-        self.commits.write(&mut batch);
+        let Self { parts, remembered, condition, places, .. } = self;
+        let (newest, sessions, now) = (parts.store.newest(), parts.sessions.seated(), Instant::now());
+        places.grpc.write((parts.server)(&newest.tree), &sessions, &mut batch);
+        places.seats.write(&sessions, now, &mut batch);
+        places.users.write(&parts.logins.read(&newest.tree, now.into_std()), &mut batch);
+        places.certificates.write(&mut parts.findings, parts.checks.counts(), &mut batch);
+        places.subscriptions.write(&parts.subscriptions, &mut batch);
+        places.commits.write(remembered, condition, &mut batch);
         self.commit(batch);
-        while let Some(batch) = self.subscriptions.write_paths(BATCH_PLACES) {
+        while let Some(batch) = self.places.subscriptions.write_paths(BATCH_PLACES) {
             self.commit(batch);
             tokio::task::yield_now().await;
         }
@@ -129,7 +141,7 @@ impl Monitor {
     }
 
     fn commit(&self, batch: StateBatch) {
-        if let Err(error) = self.writer.commit(&batch, self.clock.now()) {
+        if let Err(error) = self.writer.commit(&batch, self.parts.clock.now()) {
             tracing::error!("state about the daemon is not written: {error}");
         }
     }

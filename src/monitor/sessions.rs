@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::listing::Listing;
 use crate::admission::Session;
-use crate::platform::map::{Datum, Gaps, Row, Single, Table};
+use crate::platform::map::{Datum, Gaps, Row, Single};
 use crate::schema::Schema;
 use crate::store::StateBatch;
 use crate::time::Timestamp;
@@ -51,13 +51,6 @@ const ACTIVE_ROWS: &[Row<Reading>] = &[
     Row("session-type", |_| Some(Datum::word("grpc"))),
     Row("idle-time", |now| Some(Datum::Number(now.idle.into()))),
 ];
-
-/// Looks all leaves up.
-pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
-    Table::new(schema, MANAGEMENT, MANAGEMENT_ROWS, gaps);
-    Table::new(schema, USER, USER_ROWS, gaps);
-    Table::new(schema, ACTIVE, ACTIVE_ROWS, gaps);
-}
 
 /// The sessions, and what is known of each in the tree.
 pub(super) struct Seats {

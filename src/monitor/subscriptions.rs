@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::listing::Listing;
 use crate::codec::BundleSizes;
 use crate::feed::{Account, PathDescription, Registry};
-use crate::platform::map::{Datum, Gaps, Row, Table};
+use crate::platform::map::{Datum, Gaps, Row};
 use crate::schema::Schema;
 use crate::store::StateBatch;
 use crate::telemetry::{Collections, ListMode, PathMode};
@@ -16,12 +16,6 @@ use crate::value::Text;
 
 const SUBSCRIPTION: &str = "nokia-state:state/system/telemetry/grpc/subscription";
 const PATH: &str = "nokia-state:state/system/telemetry/grpc/subscription/path";
-
-/// Looks all leaves up.
-pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
-    Table::new(schema, SUBSCRIPTION, SUBSCRIPTION_ROWS, gaps);
-    Table::new(schema, PATH, PATH_ROWS, gaps);
-}
 
 /// A subscription as it is now.
 #[derive(PartialEq)]
@@ -79,7 +73,6 @@ const PATH_ROWS: &[Row<Path>] = &[
 /// The subscriptions, and what is known of each in the tree.
 pub(super) struct Subscriptions {
     schema: Arc<Schema>,
-    registry: Arc<Registry>,
     subscriptions: Listing<u32, Subscription>,
     paths: Listing<(u32, usize), Path>,
     /// Those whose paths have yet to be looked at in this round, with the first path.
@@ -87,16 +80,16 @@ pub(super) struct Subscriptions {
 }
 
 impl Subscriptions {
-    pub(super) fn new(schema: Arc<Schema>, registry: Arc<Registry>, gaps: &mut Gaps) -> Self {
+    pub(super) fn new(schema: Arc<Schema>, gaps: &mut Gaps) -> Self {
         let subscriptions = Listing::new(&schema, SUBSCRIPTION, SUBSCRIPTION_ROWS, gaps);
         let paths = Listing::new(&schema, PATH, PATH_ROWS, gaps);
-        Self { schema, registry, subscriptions, paths, rest: VecDeque::new() }
+        Self { schema, subscriptions, paths, rest: VecDeque::new() }
     }
 
     /// Begins a round: the subscriptions themselves.
-    pub(super) fn write(&mut self, batch: &mut StateBatch) {
+    pub(super) fn write(&mut self, registry: &Registry, batch: &mut StateBatch) {
         let running: BTreeMap<u32, Arc<Account>> =
-            self.registry.running().into_iter().map(|account| (account.id(), account)).collect();
+            registry.running().into_iter().map(|account| (account.id(), account)).collect();
         self.subscriptions.keep(|id| running.contains_key(id), batch);
         self.paths.forget(|(id, _)| !running.contains_key(id));
         for (&id, account) in &running {

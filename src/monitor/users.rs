@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::listing::Listing;
-use crate::aaa::{LoginRecord, LoginRecords};
-use crate::platform::map::{Datum, Gaps, Row, Table};
+use crate::aaa::LoginRecord;
+use crate::platform::map::{Datum, Gaps, Row};
 use crate::schema::Schema;
-use crate::store::{StateBatch, Tree};
+use crate::store::StateBatch;
 use crate::value::Text;
 
 const USER: &str = "nokia-state:state/system/security/user-params/local-user/user";
@@ -26,36 +26,28 @@ const LOCKOUT_ROWS: &[Row<LoginRecord>] = &[
     Row("remaining-lockout-time", |now| Some(seconds(now.locked.unwrap_or_default()))),
 ];
 
-/// Looks all leaves up.
-pub(super) fn look_up(schema: &Schema, gaps: &mut Gaps) {
-    Table::new(schema, USER, USER_ROWS, gaps);
-    Table::new(schema, LOCKOUT, LOCKOUT_ROWS, gaps);
-}
-
 /// The users, and what is known of each in the tree.
 pub(super) struct Users {
     schema: Arc<Schema>,
-    records: LoginRecords,
     users: Listing<Text, LoginRecord>,
     lockouts: Listing<Text, LoginRecord>,
 }
 
 impl Users {
-    pub(super) fn new(schema: Arc<Schema>, records: LoginRecords, gaps: &mut Gaps) -> Self {
+    pub(super) fn new(schema: Arc<Schema>, gaps: &mut Gaps) -> Self {
         let users = Listing::new(&schema, USER, USER_ROWS, gaps);
         let lockouts = Listing::new(&schema, LOCKOUT, LOCKOUT_ROWS, gaps);
-        Self { schema, records, users, lockouts }
+        Self { schema, users, lockouts }
     }
 
     /// Writes what has changed: all local users, and those whose failures count at present.
-    pub(super) fn write(&mut self, configuration: &Tree, now: Instant, batch: &mut StateBatch) {
-        let records = self.records.read(configuration, now);
+    pub(super) fn write(&mut self, records: &[(Text, LoginRecord)], batch: &mut StateBatch) {
         let names: BTreeSet<&Text> = records.iter().map(|(name, _)| name).collect();
         self.users.keep(|name| names.contains(name), batch);
         let failing: BTreeSet<&Text> =
             records.iter().filter(|(_, record)| record.left.is_some()).map(|(name, _)| name).collect();
         self.lockouts.keep(|name| failing.contains(name), batch);
-        for (name, record) in &records {
+        for (name, record) in records {
             let record = LoginRecord { locked: record.locked.map(whole), ..*record };
             self.users.show(&self.schema, name.clone(), &[Datum::Shared(name)], record, batch);
             if record.left.is_some() {

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 
 use super::Unusable;
@@ -56,12 +56,7 @@ impl Files {
         if !is_pem(&bytes) {
             return Ok(vec![CertificateDer::from(bytes)]);
         }
-        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
-        let found = found.map_err(|error| unreadable(file, &path, &error))?;
-        if found.is_empty() {
-            return Err(bad(file, &path, "holds no certificate"));
-        }
-        Ok(found)
+        pem_certificates(&bytes).map_err(|reason| bad(file, &path, &reason))
     }
 
     /// The private key in a file, PEM or DER.
@@ -72,7 +67,7 @@ impl Files {
     pub fn key(&self, file: &FileRef) -> Result<PrivateKeyDer<'static>, Unusable> {
         let (path, bytes) = self.read(file)?;
         if is_pem(&bytes) {
-            PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| unreadable(file, &path, &error))
+            pem_key(&bytes).map_err(|reason| bad(file, &path, &reason))
         } else {
             PrivateKeyDer::try_from(bytes).map_err(|reason| bad(file, &path, reason))
         }
@@ -86,7 +81,7 @@ impl Files {
     pub fn revocation_list(&self, file: &FileRef) -> Result<CertificateRevocationListDer<'static>, Unusable> {
         let (path, bytes) = self.read(file)?;
         if is_pem(&bytes) {
-            CertificateRevocationListDer::from_pem_slice(&bytes).map_err(|error| unreadable(file, &path, &error))
+            CertificateRevocationListDer::from_pem_slice(&bytes).map_err(|error| bad(file, &path, &error.to_string()))
         } else {
             Ok(CertificateRevocationListDer::from(bytes))
         }
@@ -98,30 +93,45 @@ impl Files {
         if Path::new(&file.name).file_name() != Some(OsStr::new(&file.name)) {
             return Err(Unusable::new(&file.leaf, format!("{:?} is not the name of a file", file.name)));
         }
-        let mut bytes = Vec::new();
-        // Opening a pipe would wait for somebody to write into it.
-        let open = std::fs::metadata(&path).and_then(|found| match found.is_file() {
-            true => File::open(&path),
-            false => Err(io::Error::other("is no regular file")),
-        });
-        let read = open.and_then(|open| open.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
-        match read {
-            Err(error) => Err(bad(file, &path, &error.to_string())),
-            Ok(read) if read as u64 > FILE_BYTES_MAX => {
-                Err(bad(file, &path, &format!("is longer than {FILE_BYTES_MAX} bytes")))
-            }
-            Ok(_) => Ok((path, bytes)),
+        match contents(&path) {
+            Ok(bytes) => Ok((path, bytes)),
+            Err(reason) => Err(bad(file, &path, &reason)),
         }
     }
+}
+
+/// What is in a file, or why that cannot be said.
+pub(super) fn contents(path: &Path) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    // Opening a pipe would wait for somebody to write into it.
+    let open = std::fs::metadata(path).and_then(|found| match found.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::other("is no regular file")),
+    });
+    match open.and_then(|open| open.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)) {
+        Err(error) => Err(error.to_string()),
+        Ok(read) if read as u64 > FILE_BYTES_MAX => Err(format!("is longer than {FILE_BYTES_MAX} bytes")),
+        Ok(_) => Ok(bytes),
+    }
+}
+
+/// The certificates of a text in PEM; there is one at least.
+pub(super) fn pem_certificates(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err("holds no certificate".to_owned()),
+        found => found.map_err(|error| error.to_string()),
+    }
+}
+
+/// The first private key of a text in PEM.
+pub(super) fn pem_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    PrivateKeyDer::from_pem_slice(bytes).map_err(|error| error.to_string())
 }
 
 fn is_pem(bytes: &[u8]) -> bool {
     const BEGIN: &[u8] = b"-----BEGIN ";
     bytes.windows(BEGIN.len()).any(|window| window == BEGIN)
-}
-
-fn unreadable(file: &FileRef, path: &Path, error: &pem::Error) -> Unusable {
-    bad(file, path, &error.to_string())
 }
 
 fn bad(file: &FileRef, path: &Path, reason: &str) -> Unusable {
@@ -133,6 +143,7 @@ mod tests {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::*;
+    use crate::pki::Identity;
 
     /// Neither what is no file nor what is elsewhere.
     #[test]
@@ -146,6 +157,9 @@ mod tests {
             Files::new(directory).certificates(&file).unwrap_err().reason
         };
         assert!(refusal(data.path(), "pipe").ends_with("pipe: is no regular file"));
+        let pipe = data.path().join("pipe");
+        let refused = Identity::from_files(&pipe, &pipe).unwrap_err().to_string();
+        assert!(refused.ends_with("pipe: is no regular file"), "{refused}");
         assert!(refusal(data.path(), "tls").ends_with("tls: is no regular file"));
         assert!(refusal(data.path(), "gone").contains("gone: No such file"));
         for name in ["../outside", "/etc/hostname", "..", "."] {

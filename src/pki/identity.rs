@@ -13,10 +13,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, SanType,
 };
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest, Sha256};
 
+use super::files::{contents, pem_certificates, pem_key};
 use crate::time::Timestamp;
 
 /// How long a certificate made here is valid.
@@ -75,13 +75,9 @@ impl Identity {
     /// [`IdentityError::Pem`] naming the file.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, IdentityError> {
         let bad = |path: &Path, reason: String| IdentityError::Pem { path: path.to_owned(), reason };
-        let chain = CertificateDer::pem_file_iter(certificate)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| bad(certificate, error.to_string()))?;
-        if chain.is_empty() {
-            return Err(bad(certificate, "holds no certificate".to_owned()));
-        }
-        let key = PrivateKeyDer::from_pem_file(key).map_err(|error| bad(key, error.to_string()))?;
+        let chain = contents(certificate).and_then(|bytes| pem_certificates(&bytes));
+        let chain = chain.map_err(|reason| bad(certificate, reason))?;
+        let key = contents(key).and_then(|bytes| pem_key(&bytes)).map_err(|reason| bad(key, reason))?;
         Ok(Self { chain, key })
     }
 

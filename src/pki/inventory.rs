@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
@@ -13,7 +14,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::profile::{CertEntry, SECURITY};
 use super::reminders::ExpiryRules;
-use super::{Authority, FileRef, Files, Standing, TlsProfile, Unusable};
+use super::{Authority, FileRef, Files, Look, Standing, TlsProfile, Unusable};
 use crate::schema::Schema;
 use crate::store::{Named, Tree};
 use crate::time::Timestamp;
@@ -111,6 +112,9 @@ pub struct Findings {
     pub until: Option<Timestamp>,
 }
 
+/// The authorities as they are, by name.
+type Standings<'a> = BTreeMap<&'a String, Rc<Standing>>;
+
 impl Inventory {
     /// The profiles of a commit.
     pub fn read(schema: &Schema, tree: &Tree) -> Self {
@@ -156,8 +160,9 @@ impl Inventory {
 
     /// Reads the files and judges everything.
     pub fn examine(&self, files: &Files, now: Timestamp) -> Findings {
-        let standings: BTreeMap<&String, Standing> =
-            self.authorities.iter().map(|(name, authority)| (name, authority.stand(files, now))).collect();
+        let look = Look::new(files, now);
+        let standings: Standings<'_> =
+            self.authorities.iter().map(|(name, authority)| (name, look.at(authority))).collect();
         let mut findings =
             Findings { until: standings.values().filter_map(|one| one.until).min(), ..Findings::default() };
         for (name, authority) in &self.authorities {
@@ -166,14 +171,14 @@ impl Inventory {
             findings.expiries.extend(expiries(authority, standing));
         }
         for (name, profile) in &self.certificates {
-            profile.examine(name, files, now, &standings, &mut findings);
+            profile.examine(name, &look, &standings, &mut findings);
         }
         for (name, anchors) in &self.anchors {
             let up = |anchor: &String| standings.get(anchor).is_some_and(|standing| standing.refusal().is_none());
             findings.anchors_down.insert(name.clone(), anchors.iter().filter(|anchor| !up(anchor)).count());
             findings.anchors.extend(anchors.iter().map(|anchor| ((name.clone(), anchor.clone()), up(anchor))));
         }
-        let found = |(name, profile): (&String, &Profile)| (name.clone(), profile.examine(files, now));
+        let found = |(name, profile): (&String, &Profile)| (name.clone(), profile.examine(&look));
         findings.servers = self.servers.iter().map(found).collect();
         findings.clients = self.clients.iter().map(found).collect();
         findings
@@ -181,14 +186,7 @@ impl Inventory {
 }
 
 impl CertProfile {
-    fn examine(
-        &self,
-        name: &str,
-        files: &Files,
-        now: Timestamp,
-        standings: &BTreeMap<&String, Standing>,
-        findings: &mut Findings,
-    ) {
+    fn examine(&self, name: &str, look: &Look<'_>, standings: &Standings<'_>, findings: &mut Findings) {
         let mut all = Judged::default();
         if !self.enabled {
             all.add(Reason::AdminDown, &Unusable::new(format!("{}/admin-state", self.path), "is not enable"));
@@ -196,7 +194,7 @@ impl CertProfile {
         for (number, entry) in &self.entries {
             let path = format!("{}/entry[entry-id={number}]", self.path);
             let (judged, own) = match entry {
-                Ok(entry) => Judged::of(entry, files, now),
+                Ok(entry) => Judged::of(entry, look),
                 Err(unusable) => (Judged::of_incomplete(unusable), None),
             };
             let chain = own.as_ref().and_then(|own| known_chain(own, standings));
@@ -216,7 +214,7 @@ impl CertProfile {
 }
 
 /// The authorities above a certificate, up to one that vouches for itself.
-fn known_chain(own: &CertificateDer<'_>, standings: &BTreeMap<&String, Standing>) -> Option<Chain> {
+fn known_chain(own: &CertificateDer<'_>, standings: &Standings<'_>) -> Option<Chain> {
     let usable = standings.iter().filter(|(_, standing)| standing.refusal().is_none());
     let certificates = usable.flat_map(|(name, standing)| standing.certificates.iter().map(move |der| (*name, der)));
     let parsed = certificates.filter_map(|(name, der)| Some((name, X509Certificate::from_der(der).ok()?.1)));
@@ -241,8 +239,8 @@ fn known_chain(own: &CertificateDer<'_>, standings: &BTreeMap<&String, Standing>
 }
 
 impl Profile {
-    fn examine(&self, files: &Files, now: Timestamp) -> Found {
-        let usable = self.read.as_ref().map_err(Unusable::clone).and_then(|read| read.check(files, now));
+    fn examine(&self, look: &Look<'_>) -> Found {
+        let usable = self.read.as_ref().map_err(Unusable::clone).and_then(|read| read.check(look));
         let admin_state = format!("{}/admin-state", self.path);
         let admin_down = usable.as_ref().is_err_and(|unusable| unusable.place == admin_state);
         let detail = usable.err().map(|unusable| unusable.to_string());
@@ -318,8 +316,8 @@ struct Judged {
 
 impl Judged {
     /// With the certificate, where it can be read.
-    fn of(entry: &CertEntry, files: &Files, now: Timestamp) -> (Self, Option<CertificateDer<'static>>) {
-        let mut judged = Self::default();
+    fn of(entry: &CertEntry, look: &Look<'_>) -> (Self, Option<CertificateDer<'static>>) {
+        let (mut judged, files) = (Self::default(), look.files);
         let (chain, key) = (files.certificates(&entry.certificate), files.key(&entry.key));
         chain.as_ref().err().into_iter().for_each(|unusable| judged.add(Reason::CertificateFile, unusable));
         key.as_ref().err().into_iter().for_each(|unusable| judged.add(Reason::KeyFile, unusable));
@@ -330,7 +328,7 @@ impl Judged {
             judged.add(Reason::KeyOfAnother, &files.unusable(&entry.key, &error.to_string()));
         }
         for authority in &entry.chain {
-            let standing = authority.stand(files, now);
+            let standing = look.at(authority);
             standing.refusal().into_iter().for_each(|unusable| judged.add(Reason::AuthorityDown, unusable));
         }
         (judged, own)

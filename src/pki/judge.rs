@@ -15,7 +15,7 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use super::names::NameRules;
 use super::tally::Tally;
 use super::trust::LoadedTrust;
-use super::{Files, Offer, Trust, Unusable};
+use super::{Look, Offer, Trust, Unusable};
 use crate::time::Timestamp;
 
 /// Judges the certificates of clients.
@@ -50,14 +50,8 @@ impl Trust {
     /// # Errors
     ///
     /// [`Unusable`] naming the authority, list or rule at fault.
-    pub fn judge(
-        &self,
-        files: &Files,
-        offer: &Offer,
-        tally: &Tally,
-        now: Timestamp,
-    ) -> Result<Arc<ClientJudge>, Unusable> {
-        let LoadedTrust { roots, anchors, lists, names, until } = self.load(files, now)?;
+    pub fn judge(&self, look: &Look<'_>, offer: &Offer, tally: &Tally) -> Result<Arc<ClientJudge>, Unusable> {
+        let LoadedTrust { roots, anchors, lists, names, until } = self.load(look)?;
         let (_, provider) = offer.algorithms()?;
         let (roots, provider) = (Arc::new(roots), Arc::new(provider));
         let builder =

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Authority, ClientJudge, FileRef, Files, Identity, Keys, Offer, Tally, Trust, Unusable};
+use super::{Authority, ClientJudge, FileRef, Identity, Keys, Look, Offer, Tally, Trust, Unusable};
 use crate::schema::Schema;
 use crate::store::{Named, Tree};
 use crate::time::Timestamp;
@@ -102,11 +102,10 @@ impl TlsProfile {
     /// # Errors
     ///
     /// [`Unusable`] naming the leaf, file or algorithm at fault.
-    pub fn load(&self, files: &Files, tally: &Tally, now: Timestamp) -> Result<Loaded, Unusable> {
-        let loaded: Vec<_> =
-            self.certificates.iter().map(|entry| entry.identity(files, now)).collect::<Result<_, _>>()?;
+    pub fn load(&self, look: &Look<'_>, tally: &Tally) -> Result<Loaded, Unusable> {
+        let loaded: Vec<_> = self.certificates.iter().map(|entry| entry.identity(look)).collect::<Result<_, _>>()?;
         let (identities, until): (Vec<_>, Vec<_>) = loaded.into_iter().unzip();
-        let judge = self.peers.as_ref().map(|trust| trust.judge(files, &self.offer, tally, now)).transpose()?;
+        let judge = self.peers.as_ref().map(|trust| trust.judge(look, &self.offer, tally)).transpose()?;
         let until = until.into_iter().flatten().chain(judge.as_ref().and_then(|judge| judge.until())).min();
         Ok(Loaded { identities, judge, until })
     }
@@ -116,8 +115,8 @@ impl TlsProfile {
     /// # Errors
     ///
     /// As for [`TlsProfile::load`]; also when a certificate and its key do not go together.
-    pub fn check(&self, files: &Files, now: Timestamp) -> Result<(), Unusable> {
-        let loaded = self.load(files, &Tally::default(), now)?;
+    pub fn check(&self, look: &Look<'_>) -> Result<(), Unusable> {
+        let loaded = self.load(look, &Tally::default())?;
         let (_, provider) = self.offer.algorithms()?;
         let keys = Keys::new(&loaded.identities, &self.offer, &provider);
         keys.map(|_| ()).map_err(|error| Unusable::new(&self.path, format!("certificate cannot be used: {error}")))
@@ -154,18 +153,18 @@ impl CertEntry {
     }
 
     /// Certificate and key from their files, and until when.
-    fn identity(&self, files: &Files, now: Timestamp) -> Result<(Identity, Option<Timestamp>), Unusable> {
-        let mut chain = files.certificates(&self.certificate)?;
+    fn identity(&self, look: &Look<'_>) -> Result<(Identity, Option<Timestamp>), Unusable> {
+        let mut chain = look.files.certificates(&self.certificate)?;
         let mut until = None;
         for authority in &self.chain {
-            let standing = authority.stand(files, now);
+            let standing = look.at(authority);
             if let Some(refusal) = standing.refusal() {
                 return Err(refusal.clone());
             }
-            chain.extend(standing.certificates);
+            chain.extend(standing.certificates.iter().cloned());
             until = until.into_iter().chain(standing.until).min();
         }
-        Ok((Identity::new(chain, files.key(&self.key)?), until))
+        Ok((Identity::new(chain, look.files.key(&self.key)?), until))
     }
 }
 

@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 
 use super::names::{NameRule, NameRules};
 use super::profile::authority;
-use super::{Authority, Files, Unusable};
+use super::{Authority, Look, Unusable};
 use crate::store::Named;
 use crate::time::Timestamp;
 
@@ -72,20 +72,20 @@ impl Trust {
     }
 
     /// Reads the files.
-    pub(super) fn load(&self, files: &Files, now: Timestamp) -> Result<LoadedTrust, Unusable> {
+    pub(super) fn load(&self, look: &Look<'_>) -> Result<LoadedTrust, Unusable> {
         let mut roots = RootCertStore::empty();
         let (mut anchors, mut lists, mut until) = (Vec::new(), Vec::new(), None);
         for authority in &self.anchors {
-            let standing = authority.stand(files, now);
+            let standing = look.at(authority);
             if let Some(refusal) = standing.refusal() {
                 return Err(refusal.clone());
             }
-            for certificate in standing.certificates {
+            for certificate in &standing.certificates {
                 let unusable = |error: rustls::Error| Unusable::new(&authority.path, error.to_string());
                 roots.add(certificate.clone()).map_err(unusable)?;
-                anchors.push(certificate);
+                anchors.push(certificate.clone());
             }
-            lists.extend(standing.list);
+            lists.extend(standing.list.clone());
             until = until.into_iter().chain(standing.until).min();
         }
         let names = self.names.as_deref().map(NameRules::compile).transpose()?;

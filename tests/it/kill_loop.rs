@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use ganymede::pb::gnmi::SetRequest;
 use tonic::transport::Endpoint;
 
-use crate::harness::Client;
+use crate::harness::{Client, eventually};
 use crate::lab::{PLAIN, free_port};
 use crate::request::*;
 use crate::text::get_text;
@@ -152,6 +152,13 @@ async fn kills_lose_nothing() {
         let mut writers = tokio::task::JoinSet::new();
         for (writer, progress) in progress.iter().enumerate() {
             writers.spawn(load(daemon.client().await, writer, progress.clone()));
+        }
+        // Every other kill comes when each writer has got an answer, however fast the machine is.
+        if round % 2 == 0 {
+            let answered = |(writer, progress): (&usize, &Arc<Progress>)| {
+                progress.acknowledged.load(Ordering::SeqCst) > found[writer]
+            };
+            eventually(true, async || found.keys().zip(&progress).all(answered)).await;
         }
         // Most kills come while Sets are answered, some while the daemon still opens what the last one left.
         let moment = round * 7_919_317 % 150_000;

@@ -71,20 +71,19 @@ impl Hall {
             let health = HealthServer::new(telling.health.clone()).accept_compressed(CompressionEncoding::Gzip);
             Limited::new(health, &services.message_limit, HealthServer::max_decoding_message_size)
         });
-        let reflection = telling.map(|telling| {
-            let reflection = v1::ServerReflectionServer::new(telling.reflection.clone())
-                .accept_compressed(CompressionEncoding::Gzip)
-                .send_compressed(CompressionEncoding::Gzip);
-            let apply = v1::ServerReflectionServer::max_decoding_message_size;
-            Limited::new(reflection, &services.message_limit, apply)
-        });
-        let reflection_alpha = telling.map(|telling| {
-            let reflection = v1alpha::ServerReflectionServer::new(telling.reflection.clone())
-                .accept_compressed(CompressionEncoding::Gzip)
-                .send_compressed(CompressionEncoding::Gzip);
-            let apply = v1alpha::ServerReflectionServer::max_decoding_message_size;
-            Limited::new(reflection, &services.message_limit, apply)
-        });
+        // Both versions have the same methods, and no trait that says so.
+        macro_rules! reflection {
+            ($version:ident) => {
+                telling.map(|telling| {
+                    let reflection = $version::ServerReflectionServer::new(telling.reflection.clone())
+                        .accept_compressed(CompressionEncoding::Gzip)
+                        .send_compressed(CompressionEncoding::Gzip);
+                    let apply = $version::ServerReflectionServer::max_decoding_message_size;
+                    Limited::new(reflection, &services.message_limit, apply)
+                })
+            };
+        }
+        let (reflection, reflection_alpha) = (reflection!(v1), reflection!(v1alpha));
         // Calls log as the element they are for, connections do not know it.
         let span = Span::current();
         let serving = net::server(limits)

@@ -13,6 +13,7 @@ mod hall;
 mod report;
 #[cfg(test)]
 mod tests;
+mod transport;
 mod wish;
 
 use std::collections::BTreeSet;
@@ -27,15 +28,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::StartError;
 use crate::config::Config;
-use crate::net::{Listener, OpenPort, Reception, Tls, Transport, local_addresses};
-use crate::pki::{Files, Identity, Offer, Tally, TlsProfile};
+use crate::net::{Listener, OpenPort, Reception, Transport};
 use crate::profile::Profile;
 use crate::schema::{NodeId, Schema};
 use crate::store::{StateWriter, Store};
-use crate::time::{Clock, Timestamp};
+use crate::time::Clock;
 use hall::Hall;
 pub(super) use hall::{Services, Telling};
 use report::{Condition, Down, Report};
+use transport::Transports;
 pub(super) use wish::is_allowed;
 use wish::{Security, Settings, Wish};
 
@@ -44,8 +45,6 @@ const SHUTDOWN: &str = "server shutdown";
 
 /// Time until a port is tried again that could not be had.
 const PORT_RETRY: Duration = Duration::from_secs(1);
-/// Longest time until the clock is asked again whether a certificate or list has run out: clocks are set.
-const CLOCK_CHECK: Duration = Duration::from_secs(60);
 
 /// The server. Nothing of it is left once this is dropped.
 #[derive(Debug)]
@@ -68,11 +67,10 @@ impl Endpoint {
         let mut server = Server {
             store: store.clone(),
             profile: config.profile.clone(),
+            transports: Transports::new(services.checks.clone(), clock.clone()),
             services,
-            clock: clock.clone(),
             report: Report::new(StateWriter::new(store.clone()), clock.clone()),
             started: Instant::now(),
-            transport: None,
             port: None,
             plain: None,
             tls: None,
@@ -81,10 +79,9 @@ impl Endpoint {
         };
         // The file is the operator's and read at start; what it names has to be there.
         if server.wish(&settings).security == Security::File {
-            let transport = Ok(Transport::Tls(file_tls(&settings, clock).await?));
-            server.transport = Some(Made { from: Security::File, transport, until: None });
+            server.transports.begin_with_file(&settings).await?;
         }
-        server.follow(&settings, Cause::Start).await;
+        server.follow(&settings, false).await;
         // Later a port that is taken is waited for; at start somebody is there to be told.
         if let Some(Err(error)) = server.port.take_if(|port| port.is_err()) {
             return Err(error.into());
@@ -105,11 +102,7 @@ impl Endpoint {
 
     /// Says whether the server could do what the file says about TLS, without doing it.
     pub(super) fn check(config: &Config) -> Result<(), StartError> {
-        let Settings { tls, .. } = Settings::of(config);
-        if let (Some(certificate), Some(key)) = (&tls.certificate, &tls.key) {
-            Tls::new(&[Identity::from_files(certificate, key)?], &Offer::of(&tls.versions), None)?;
-        }
-        Ok(())
+        transport::check(&Settings::of(config))
     }
 
     /// Follows the file as it is now. Certificates are read again, changed or not.
@@ -133,11 +126,11 @@ impl Endpoint {
         let mut again = None;
         loop {
             let seen = commits.borrow_and_update().configurations;
-            let cause = if settings.has_changed().unwrap_or(false) { Cause::Reload } else { Cause::Commit };
-            if cause == Cause::Reload || configurations != Some(seen) || again.is_some_and(|at| at <= Instant::now()) {
+            let reload = settings.has_changed().unwrap_or(false);
+            if reload || configurations != Some(seen) || again.is_some_and(|at| at <= Instant::now()) {
                 configurations = Some(seen);
                 let wanted = settings.borrow_and_update().clone();
-                again = server.follow(&wanted, cause).await;
+                again = server.follow(&wanted, reload).await;
                 self.address.send_replace(server.address());
             }
             let retry = async {
@@ -158,25 +151,15 @@ impl Endpoint {
     }
 }
 
-/// Why the server looks at its configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
-    Start,
-    Commit,
-    /// Files may have other contents.
-    Reload,
-}
-
 /// The parts of the server that exist at present.
 #[derive(Debug)]
 struct Server {
     store: Arc<Store>,
     profile: Profile,
     services: Services,
-    clock: Clock,
+    transports: Transports,
     report: Report,
     started: Instant,
-    transport: Option<Made>,
     /// The port, or why it could not be had, and which was asked for.
     port: Option<Result<(SocketAddr, OpenPort), crate::net::BindError>>,
     plain: Option<Hall>,
@@ -186,38 +169,18 @@ struct Server {
     condition: Option<Condition>,
 }
 
-/// What the port speaks.
-#[derive(Debug)]
-struct Made {
-    /// What it was made from.
-    from: Security,
-    /// It, or why there is none.
-    transport: Result<Transport, String>,
-    /// When it has to be made anew because a certificate or list has run out.
-    until: Option<Timestamp>,
-}
-
-impl Made {
-    fn new(from: &Security, made: Result<(Transport, Option<Timestamp>), String>) -> Self {
-        let (transport, until) = match made {
-            Ok((transport, until)) => (Ok(transport), until),
-            Err(reason) => (Err(reason), None),
-        };
-        Self { from: from.clone(), transport, until }
-    }
-}
-
 impl Server {
     fn wish(&self, settings: &Settings) -> Wish {
         Wish::read(settings, &self.profile, self.store.schema(), &self.store.newest().tree)
     }
 
-    /// Becomes what the configuration asks for. Returns when to look again without a change.
-    async fn follow(&mut self, settings: &Settings, cause: Cause) -> Option<Instant> {
+    /// Becomes what the configuration asks for, with files read again where they may have other contents. Returns when to
+    /// look again without a change.
+    async fn follow(&mut self, settings: &Settings, again: bool) -> Option<Instant> {
         let wish = self.wish(settings);
         let limit = self.services.sessions.limits().request_message_bytes;
         self.services.message_limit.set(wish.message_bytes.map_or(limit, |knob| knob.min(limit)));
-        let condition = match self.bring_up(&wish, settings, cause).await {
+        let condition = match self.bring_up(&wish, settings, again).await {
             Ok(condition) => condition,
             Err(down) => {
                 self.port.take_if(|port| port.is_ok());
@@ -236,18 +199,12 @@ impl Server {
         match condition {
             Condition::Down(Down::Delay) => Some(self.started + wish.delay),
             Condition::Down(Down::Port(_)) => Some(Instant::now() + PORT_RETRY),
-            Condition::Up { .. } => self.runs_out(),
+            Condition::Up { .. } => self.transports.runs_out(),
             Condition::Down(_) => None,
         }
     }
 
-    /// When to look whether what is used has run out.
-    fn runs_out(&self) -> Option<Instant> {
-        let until = self.transport.as_ref()?.until?;
-        Some(Instant::now() + until.since(self.clock.now()).min(CLOCK_CHECK))
-    }
-
-    async fn bring_up(&mut self, wish: &Wish, settings: &Settings, cause: Cause) -> Result<Condition, Down> {
+    async fn bring_up(&mut self, wish: &Wish, settings: &Settings, again: bool) -> Result<Condition, Down> {
         if !wish.enabled {
             return Err(Down::Admin);
         }
@@ -257,7 +214,7 @@ impl Server {
         if Instant::now() < self.started + wish.delay {
             return Err(Down::Delay);
         }
-        let transport = self.transport(&wish.security, settings, cause).await.map_err(Down::Security)?;
+        let transport = self.transports.get(&wish.security, settings, again).await.map_err(Down::Security)?;
         let tls = matches!(transport, Transport::Tls(_));
         let hall = if tls { &mut self.tls } else { &mut self.plain };
         let entrance = hall.get_or_insert_with(|| Hall::open(&self.services)).entrance();
@@ -277,45 +234,6 @@ impl Server {
             Some(Ok((_, port))) => Ok(Condition::Up { address: port.local_addr(), tls }),
             Some(Err(error)) => Err(Down::Port(error.to_string())),
             None => Err(Down::Port(format!("{} is not open", wish.address))),
-        }
-    }
-
-    /// What the port is to speak, made anew where it has changed.
-    async fn transport(&mut self, security: &Security, settings: &Settings, cause: Cause) -> Result<Transport, String> {
-        let now = self.clock.now();
-        let before = self.transport.take_if(|made| made.from == *security);
-        let before = before.filter(|made| made.transport.is_ok() && made.until.is_none_or(|until| now < until));
-        let made = match (before, cause) {
-            (Some(before), Cause::Start | Cause::Commit) => before,
-            (before, _) => {
-                let made = Made::new(security, self.make(security, settings).await);
-                match (&made.transport, before) {
-                    (Err(reason), Some(before)) => {
-                        tracing::error!("{reason}; the certificates in use stay");
-                        before
-                    }
-                    _ => made,
-                }
-            }
-        };
-        self.transport.insert(made).transport.clone()
-    }
-
-    async fn make(&self, security: &Security, settings: &Settings) -> Result<(Transport, Option<Timestamp>), String> {
-        match security {
-            Security::Plain => Ok((Transport::Plain, None)),
-            Security::Impossible(reason) => Err(reason.clone()),
-            Security::Profile(profile) => {
-                let (profile, files) = (profile.clone(), settings.files.clone());
-                let (checks, now) = (self.services.checks.clone(), self.clock.now());
-                let made = tokio::task::spawn_blocking(move || profile_tls(&profile, &files, &checks, now)).await;
-                let (tls, until) = made.map_err(|error| error.to_string())??;
-                Ok((Transport::Tls(tls), until))
-            }
-            Security::File => match file_tls(settings, &self.clock).await {
-                Ok(tls) => Ok((Transport::Tls(tls), None)),
-                Err(error) => Err(error.to_string()),
-            },
         }
     }
 
@@ -358,35 +276,4 @@ impl Server {
 
 fn end(hall: Option<Hall>, reason: &str) -> Option<JoinHandle<()>> {
     hall.and_then(|hall| hall.close(reason))
-}
-
-fn profile_tls(
-    profile: &TlsProfile,
-    files: &Files,
-    checks: &Tally,
-    now: Timestamp,
-) -> Result<(Tls, Option<Timestamp>), String> {
-    let loaded = profile.load(files, checks, now).map_err(|unusable| unusable.to_string())?;
-    let clients = loaded.judge.map(|judge| judge as _);
-    let tls = Tls::new(&loaded.identities, &profile.offer, clients);
-    let tls = tls.map_err(|error| format!("{} - {error}", profile.path))?.named(&profile.path);
-    loaded.identities.iter().for_each(tell_fingerprint);
-    Ok((tls, loaded.until))
-}
-
-async fn file_tls(settings: &Settings, clock: &Clock) -> Result<Tls, StartError> {
-    let identity = match (&settings.tls.certificate, &settings.tls.key) {
-        (Some(certificate), Some(key)) => Identity::from_files(certificate, key)?,
-        _ => {
-            let mut addresses = local_addresses().await;
-            addresses.push(settings.listen.address);
-            Identity::self_signed(&settings.own, &addresses, clock.now())?
-        }
-    };
-    tell_fingerprint(&identity);
-    Ok(Tls::new(&[identity], &Offer::of(&settings.tls.versions), None)?)
-}
-
-fn tell_fingerprint(identity: &Identity) {
-    tracing::info!("TLS certificate, SHA-256 fingerprint {}", identity.fingerprint());
 }
