@@ -187,7 +187,8 @@ fn collect(value: &Value, at: &str, leaves: &mut BTreeSet<String>) {
 }
 
 /// SET-005, SET-029: a large configuration of all OpenConfig models is taken as a whole, survives a restart, and reads
-/// back as it was. The time is that of a build for debugging on a busy machine.
+/// back as it was. The time is that of a build for debugging on a busy machine; where that is slow, it is held against
+/// the time of a tenth of the leaves.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_thousand_leaves_of_openconfig_outlive_a_restart() {
     let started = Instant::now();
@@ -196,10 +197,15 @@ async fn a_hundred_thousand_leaves_of_openconfig_outlive_a_restart() {
     let client = harness.client("admin").await;
     let (interfaces, acl, leaves) = large(5_300);
     assert!(leaves > 100_000, "{leaves}");
-    let request = set()
-        .update("openconfig:/interfaces", ietf(&interfaces.to_string()))
-        .update("openconfig:/acl", ietf(&acl.to_string()));
-    client.apply(request).await;
+    let request = |interfaces: &Value, acl: &Value| {
+        let request = set().update("openconfig:/interfaces", ietf(&interfaces.to_string()));
+        request.update("openconfig:/acl", ietf(&acl.to_string()))
+    };
+    let (some_interfaces, some_acl, _) = large(530);
+    let begun = Instant::now();
+    client.apply(request(&some_interfaces, &some_acl)).await;
+    let tenth = begun.elapsed();
+    client.apply(request(&interfaces, &acl)).await;
     let read = async |client: &crate::harness::Client| {
         let mut request = get(["openconfig:/interfaces", "openconfig:/acl"]).encoding(Encoding::JsonIetf);
         request.r#type = DataType::Config.into();
@@ -223,6 +229,9 @@ async fn a_hundred_thousand_leaves_of_openconfig_outlive_a_restart() {
     // One leaf more is not judged by looking at all the others.
     let changed = Instant::now();
     client.apply(update("openconfig:/interfaces/interface[name=eth-7]/config/mtu", "1500")).await;
-    assert!(changed.elapsed() < Duration::from_secs(2), "{:?}", changed.elapsed());
-    assert!(started.elapsed() < Duration::from_secs(300), "{:?}", started.elapsed());
+    let (changed, all) = (changed.elapsed(), started.elapsed());
+    println!("a tenth {tenth:?}, one leaf {changed:?}, all {all:?}");
+    assert!(changed < tenth.max(Duration::from_secs(2)), "{changed:?}, a tenth of the leaves {tenth:?}");
+    // A cost that grows with the square would be a hundred times that of a tenth, for the Set alone.
+    assert!(all < (tenth * 60).max(Duration::from_secs(300)), "{all:?}, a tenth of the leaves {tenth:?}");
 }
