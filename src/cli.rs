@@ -102,7 +102,7 @@ pub enum Command {
         #[arg(long)]
         template: PathBuf,
         /// Port of the first
-        #[arg(long, default_value_t = 57400)]
+        #[arg(long, default_value_t = 57400, value_parser = clap::value_parser!(u16).range(1..))]
         port: u16,
         /// Directory for the data of all, one below it for each; the data-dir of the template unless given
         #[arg(long)]

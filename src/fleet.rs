@@ -118,7 +118,7 @@ impl Plan {
     /// All of [`FleetError`] but `Start`.
     pub fn targets(&self) -> Result<Vec<Target>, FleetError> {
         let last = u32::from(self.port) + u32::from(self.targets.max(1)) - 1;
-        if last > u32::from(u16::MAX) || self.port == 0 {
+        if last > u32::from(u16::MAX) {
             return Err(FleetError::Ports { targets: self.targets, port: self.port, last });
         }
         let template = self.read()?;

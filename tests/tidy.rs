@@ -43,7 +43,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("control", "telemetry feed admission"),
     ("signals", "agent fleet"),
     ("fleet", "agent config"),
-    ("cli", "aaa codec config control fleet schema value"),
+    ("cli", "aaa codec config control fleet path schema value"),
 ];
 
 const LINES_MAX: usize = 600;

@@ -36,7 +36,7 @@ use crate::admission::{Admission, Limits, Sessions};
 use crate::config::{Config, ConfigError};
 use crate::control::{self, Door};
 use crate::feed::Registry;
-use crate::log::{SecurityLog, SecurityLogSettings};
+use crate::log::SecurityLog;
 use crate::monitor::{self, Monitor, Server};
 use crate::net::MessageLimit;
 use crate::pki::Tally;
@@ -87,11 +87,7 @@ impl Agent {
         let clock = Clock::System;
         let datastore = Datastore::open(&config, models, &clock)?;
         let store = &datastore.store;
-        let log = SecurityLog::open(&SecurityLogSettings {
-            path: config.security_log.path.clone().unwrap_or_else(|| config.data_dir.join("security.log")),
-            bytes: config.security_log.bytes,
-            files: config.security_log.files,
-        })?;
+        let log = SecurityLog::open(&config.security_log_settings())?;
         let sessions = Sessions::new(config.limits, clock.clone(), log.clone());
         let authenticator = Authenticator::new(aaa::Parts {
             schema: store.schema(),
@@ -147,9 +143,11 @@ impl Agent {
         self.endpoint.address()
     }
 
-    /// Says whether a start with this file would succeed. Touches neither disk nor network.
+    /// Says whether a start with this file would succeed on a fresh machine. Reads the models and certificates that the
+    /// file names; writes nothing and opens no port.
     pub fn check(config: &Config) -> Result<(), StartError> {
-        Datastore::check(config, &Clock::System)
+        Datastore::check(config, &Clock::System)?;
+        Endpoint::check(config)
     }
 
     /// Serves until the token is cancelled. A second call only waits for that.

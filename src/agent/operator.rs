@@ -12,8 +12,8 @@ use crate::path::{DataPath, KeyMatch, Pattern, PatternStep, Resolver, Views};
 use crate::pb::gnmi as pb;
 use crate::schema::{NodeId, Schema};
 use crate::store::{
-    Author, CommitError, CommitSummary, Committed, ConfigurationChange, Edit, Intent, Interface, Request, Tree,
-    changes, explicit,
+    Author, COMMENT_MAX, CommitError, CommitSummary, Committed, ConfigurationChange, Edit, Intent, Interface, Request,
+    Tree, changes, explicit,
 };
 use crate::value::Value;
 
@@ -32,6 +32,8 @@ enum TaskError {
     Start(#[from] StartError),
     #[error("{name}: {reason}")]
     Document { name: String, reason: String },
+    #[error("the comment has {0} characters, more than {COMMENT_MAX}")]
+    LongComment(usize),
     #[error("{0}")]
     Config(#[from] config::ConfigError),
 }
@@ -63,7 +65,7 @@ impl Reloader {
                 }
             }
             Task::RollBack { id, comment } => {
-                self.committed(config.submit(self.request(Intent::RollBack(id), comment, user))?)
+                self.committed(config.submit(self.request(Intent::RollBack(id), comment, user)?)?)
             }
             Task::Export { at } => {
                 let tree = at.map_or_else(|| Ok(self.running()), |id| config.configuration_at(id))?;
@@ -72,7 +74,7 @@ impl Reloader {
             Task::Import { document, comment } => {
                 let mut edits = self.edits(&document)?;
                 aaa::seal(schema, &mut edits);
-                self.committed(config.submit(self.request(Intent::Edit(edits), comment, user))?)
+                self.committed(config.submit(self.request(Intent::Edit(edits), comment, user)?)?)
             }
             Task::Compare { document } => {
                 let mut edits = self.edits(&document)?;
@@ -97,21 +99,27 @@ impl Reloader {
         explicit(self.datastore.store.schema(), &self.datastore.store.newest().tree)
     }
 
-    fn request(&self, intent: Intent, comment: Option<String>, user: &str) -> Request {
+    fn request(&self, intent: Intent, comment: Option<String>, user: &str) -> Result<Request, TaskError> {
+        let characters = comment.as_ref().map_or(0, |comment| comment.chars().count());
+        if characters > COMMENT_MAX {
+            return Err(TaskError::LongComment(characters));
+        }
         let source = "ganymede config".to_owned();
         let author = Author { user: user.to_owned(), source, session: 0, interface: Interface::Command };
         let request = Request::new(Vec::new(), author, self.clock.now());
-        Request { intent, comment: comment.map(String::into_boxed_str), ..request }
+        Ok(Request { intent, comment: comment.map(String::into_boxed_str), ..request })
     }
 
     fn committed(&self, committed: Committed) -> Answer {
         let schema = self.datastore.store.schema();
         let changes = told(schema, &committed.changes(schema));
-        tracing::info!(
-            commit = committed.commit_id,
-            changes = changes.len(),
-            "configuration changed by an administrator"
-        );
+        if !changes.is_empty() {
+            tracing::info!(
+                commit = committed.commit_id,
+                changes = changes.len(),
+                "configuration changed by an administrator"
+            );
+        }
         Answer::Changes { commit_id: committed.commit_id, changes }
     }
 

@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::path::{PathTextError, RawPath};
 use crate::schema::{CaseRef, Kind, NodeId, NodeSet, Schema, Type};
 
 /// Why there is no tree.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
+    /// Not a path.
+    #[error(transparent)]
+    Path(#[from] PathTextError),
     /// No such node.
     #[error("{path}: no node '{name}' there")]
     Unknown {
@@ -61,11 +65,10 @@ impl<'a> TreePrinter<'a> {
         Ok(self.out)
     }
 
-    /// The node of a schema path; none for the root.
+    /// The node of a path, whatever its keys; none for the root.
     fn find(&self, path: &str) -> Result<Option<NodeId>, TreeError> {
         let mut at = None;
-        for step in path.split('/').filter(|step| !step.is_empty()) {
-            let step = step.split('[').next().unwrap_or_default();
+        for step in RawPath::parse(path)?.elems.iter().map(|elem| &*elem.name) {
             let (module, name) = step.split_once(':').map_or((None, step), |(module, name)| (Some(module), name));
             let unknown = || TreeError::Unknown { path: path.to_owned(), name: step.to_owned() };
             at = Some(self.schema.child(at, module, name).ok_or_else(unknown)?);

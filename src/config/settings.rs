@@ -212,7 +212,8 @@ pub(super) fn visit(config: &mut Config, keys: &mut Keys<'_>) -> Result<(), Conf
             keys.millis("interval-ms", &mut linux.interval, 100..=60_000)?;
             keys.texts("apply", &mut linux.apply)?;
             keys.path("resolv-conf", &mut linux.resolv_conf)?;
-            keys.named_texts("ports", &mut linux.ports)
+            keys.named_texts("ports", &mut linux.ports)?;
+            ports(&linux.ports).map_err(|rule| keys.contradiction("ports", &rule))
         })?;
         keys.table("sim", |keys| {
             keys.count("ports", &mut sim.ports, 0..=100_000)?;
@@ -224,6 +225,20 @@ pub(super) fn visit(config: &mut Config, keys: &mut Keys<'_>) -> Result<(), Conf
     })?;
     keys.raw("configure", &mut config.models.configure)?;
     keys.raw("models", &mut config.models.others)
+}
+
+/// A link is one port: of two the machine could show only one, and they would not agree on what takes effect.
+fn ports(table: &BTreeMap<String, String>) -> Result<(), String> {
+    let mut taken = BTreeMap::new();
+    for (port, link) in table {
+        if port.is_empty() || link.is_empty() {
+            return Err("a port and its interface need names".to_owned());
+        }
+        if let Some(other) = taken.insert(link, port) {
+            return Err(format!("interface '{link}' is given to the ports {other} and {port}"));
+        }
+    }
+    Ok(())
 }
 
 /// Single facts of the profile.

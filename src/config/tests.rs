@@ -189,6 +189,14 @@ fn bad_files() {
         "[gnmi]\ninitial-sample = \"soon\"",
         "ganymede.toml:2: key 'gnmi.initial-sample' = \"soon\": must be immediate or after-interval",
     );
+    check(
+        "[platform.linux.ports]\n\"1/1/1\" = \"eth0\"\n\"1/1/2\" = \"eth0\"",
+        "ganymede.toml:1: key 'platform.linux.ports': interface 'eth0' is given to the ports 1/1/1 and 1/1/2",
+    );
+    check(
+        "[platform.linux.ports]\n\"\" = \"eth0\"",
+        "ganymede.toml:1: key 'platform.linux.ports': a port and its interface need names",
+    );
     check("[tls]\nkey = \"k\"", "ganymede.toml:2: key 'tls.key': needs tls.certificate beside it");
     check(
         "[tls]\ncertificate = \"c\"\nkey = \"k\"\nself-signed = true",

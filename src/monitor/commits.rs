@@ -7,14 +7,13 @@ use tokio::sync::watch;
 use super::listing::Listing;
 use crate::platform::map::{Datum, Gaps, Row, Single};
 use crate::schema::Schema;
-use crate::store::{CommitSummary, Condition, Remembered, StateBatch};
+use crate::store::{COMMENT_MAX, CommitSummary, Condition, Remembered, StateBatch};
 
 const COMMIT: &str = "nokia-state:state/system/management-interface/ganymede-state:commit-history/commit";
 const STORAGE: &str = "nokia-state:state/system/management-interface/ganymede-state:configuration-storage";
 
-/// Longest user name and comment that the state has room for.
+/// Longest user name that the state has room for.
 const USER_MAX: usize = 32;
-const COMMENT_MAX: usize = 512;
 
 const COMMIT_ROWS: &[Row<Arc<CommitSummary>>] = &[
     Row("time", |commit| Some(Datum::Time(commit.record.time))),

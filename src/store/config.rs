@@ -57,6 +57,9 @@ pub enum Intent {
     RollBack(u64),
 }
 
+/// Longest comment of a commit, in characters: what the state has room for.
+pub const COMMENT_MAX: usize = 512;
+
 /// A commit that is asked for.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -64,7 +67,7 @@ pub struct Request {
     pub intent: Intent,
     /// Who asks for it.
     pub author: Author,
-    /// What they say of it.
+    /// What they say of it, at most [`COMMENT_MAX`] characters.
     pub comment: Option<Box<str>>,
     /// Whether it has to be confirmed, and how.
     pub confirmation: Option<Confirmation>,

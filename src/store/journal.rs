@@ -19,6 +19,7 @@ mod unconfirmed;
 
 use std::fmt;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,6 +73,8 @@ pub struct Journal {
     disk: Box<dyn Disk>,
     /// None after a failed write, until the file has been opened again.
     database: Option<Database>,
+    /// Which file that is.
+    inode: u64,
     /// What waits for its way to the disk.
     staged: Option<Staged>,
     last_commit_id: u64,
@@ -186,10 +189,12 @@ impl Journal {
         let commits = read.commits.clone();
         let saved = read.into_saved(&file).map_err(|fault| fault.at(&file))?;
         let (last_commit_id, unconfirmed) = (saved.last_commit_id, saved.unconfirmed.clone());
+        let inode = inode(&file).map_err(|fault| fault.at(&file))?;
         let journal = Self {
             file,
             disk,
             database,
+            inode,
             staged: None,
             last_commit_id,
             unconfirmed,
@@ -242,9 +247,10 @@ impl Journal {
     }
 
     /// The open file. After a failed write it is opened again, and a commit that reached the disk although its caller
-    /// was told otherwise is taken back.
+    /// was told otherwise is taken back. So it is when another file has its place; one that is gone is not made anew.
     fn ready(&mut self) -> Result<&Database, JournalError> {
-        let database = match self.database.take() {
+        let inode = inode(&self.file).map_err(|fault| self.failed(fault))?;
+        let database = match self.database.take().filter(|_| inode == self.inode) {
             Some(database) => database,
             None => {
                 // A transaction that is still there would hold the file.
@@ -254,7 +260,7 @@ impl Journal {
                 match take_back(&database, self.last_commit_id, self.unconfirmed.as_ref())
                     .and_then(|()| history::summaries(&database))
                 {
-                    Ok(commits) => self.commits = commits,
+                    Ok(commits) => (self.commits, self.inode) = (commits, inode),
                     Err(fault) => return Err(self.failed(fault)),
                 }
                 database
@@ -399,6 +405,10 @@ fn read_saved(database: &impl ReadableDatabase) -> Result<Option<Read>, Fault> {
         .collect::<Result<_, _>>()?;
     let commits = history::summaries(database)?;
     Ok(Some(Read { rows, commits, last_commit_id, startup, unconfirmed }))
+}
+
+fn inode(file: &Path) -> Result<u64, Fault> {
+    Ok(std::fs::metadata(file).map_err(redb::Error::Io)?.ino())
 }
 
 fn begin(database: &Database) -> Result<redb::WriteTransaction, Fault> {

@@ -29,7 +29,7 @@ mod validate;
 pub use author::{Author, Interface};
 pub use changes::{ConfigurationChange, changes, explicit};
 pub use commit::{Commit, Origin, Store};
-pub use config::{CommitError, Committed, ConfigWriter, Intent, Request, Saving, prepare};
+pub use config::{COMMENT_MAX, CommitError, Committed, ConfigWriter, Intent, Request, Saving, prepare};
 pub use confirm::{ConfirmError, Confirmation, Ending, Waiting};
 pub use delta::{Delta, DeltaItem, LeafChange};
 pub use diff::{Difference, diff};

@@ -98,6 +98,16 @@ def test_a_good_file_passes_the_check(tmp_path):
     assert not (tmp_path / "data").exists(), "a check leaves nothing behind"
 
 
+def test_a_certificate_that_is_not_there_is_found_by_the_check(tmp_path):
+    missing = tmp_path / "nowhere.pem"
+    extra = f'[tls]\ncertificate = "{missing}"\nkey = "{missing}"\n'
+    bad = lab_config("lab.toml", tmp_path / "data", 57400, extra=extra)
+    for flags in ([], ["--check"]):
+        finished = check(tmp_path, bad, *flags)
+        assert finished.returncode == 78, finished.stderr
+        assert str(missing) in finished.stderr.splitlines()[-1], finished.stderr
+
+
 def test_print_config(tmp_path):
     good = lab_config("lab.toml", tmp_path / "data", 57400)
     finished = check(tmp_path, good, "--print-config")

@@ -143,6 +143,8 @@ async fn goes_through_the_history() {
     assert_eq!(config(&harness, &["diff", "1", "2"]).await, "+ /configure/system/location: one\n");
     let (code, _, error) = try_config(&harness, &["rollback", "9"], "").await;
     assert_eq!((code, error.trim()), (64, "ganymede: Commit 9 is not kept, those from 1 to 4 are"));
+    let (code, _, error) = try_config(&harness, &["rollback", "2", "--comment", &"é".repeat(513)], "").await;
+    assert_eq!((code, error.trim()), (64, "ganymede: the comment has 513 characters, more than 512"));
     let old = config(&harness, &["export", "--at", "3"]).await;
     assert!(old.contains("location = \"two\""), "{old}");
 }

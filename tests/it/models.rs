@@ -110,6 +110,7 @@ fn the_tree_tells_who_feeds_a_leaf() {
     let tree = |path: &str, depth, fed| cli::tree(&schema, &producers, Some(path), depth, fed).unwrap();
     let port = tree("/state/port", None, false);
     assert!(port.contains("+--ro port* [port-id]"), "{port}");
+    assert_eq!(tree("/state/port[port-id=1/1/1]", None, false), port, "a path as clients write it");
     assert!(port.lines().any(|line| line.contains("oper-state?") && line.ends_with("<- linux, sim")), "{port}");
     assert!(port.lines().any(|line| line.contains("chip-number?") && !line.contains("<-")), "{port}");
     let fed = tree("/state/port", None, true);

@@ -7,15 +7,13 @@ use prost::Message;
 
 use super::commit::Action;
 use crate::pb::gnmi_ext::{Extension, RegisteredExtension, extension::Ext};
+use crate::store::COMMENT_MAX;
 
 /// Its number. The registry of OpenConfig counts from 1 and has nothing near it.
 pub(super) const ID: i32 = 57_400;
 
 /// Its name in messages.
 pub(super) const NAME: &str = "57400 (set options)";
-
-/// Longest comment, in characters: what the state has room for.
-const COMMENT_MAX: usize = 512;
 
 /// `message SetOptions`.
 #[derive(Clone, PartialEq, Message)]

@@ -188,6 +188,9 @@ pub(super) fn take_back(database: &Database, last: u64, unconfirmed: Option<&Unc
         let mut commits = writing.open_table(COMMITS)?;
         let mut config: Table<'_, &str, &[u8]> = writing.open_table(CONFIG)?;
         let newest = commits.last()?.map_or(0, |(key, _)| key.value().0);
+        if newest < last {
+            return Err(Fault::Damaged(format!("it ends with commit {newest}, and commit {last} was made since")));
+        }
         for commit_id in (last + 1..=newest).rev() {
             let Some(commit) = past_commit(&commits, commit_id)? else { continue };
             for change in commit.changes.iter().rev() {

@@ -221,6 +221,35 @@ fn forgets_what_it_said_had_failed() {
     assert_eq!(kept.journal.history().expect("history").len(), 2);
 }
 
+/// What goes to a file that has been taken away, or to one that lacks the commits before it, would be lost with the process.
+#[test]
+fn a_file_that_is_gone_takes_nothing() {
+    let mut kept = Kept::new();
+    kept.commit(&[update("/system/name=first")], 1);
+    let candidate = edited(&kept.tree, &[update("/system/location=roof")], at(2));
+    let delta = Delta::between(schema(), &kept.tree, &candidate);
+    let (file, aside) = (kept.dir.path().join(FILE), kept.dir.path().join("aside"));
+    std::fs::rename(&file, &aside).expect("moved away");
+    for _ in 0..2 {
+        let error = kept.journal.append(&record(2), schema(), &delta).expect_err("no file");
+        assert!(
+            matches!(&error, JournalError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound),
+            "{error}"
+        );
+        assert!(!file.exists() && kept.journal.storage().failing.is_some());
+    }
+    drop(Journal::open(kept.dir.path()).expect("another journal"));
+    let error = kept.journal.append(&record(2), schema(), &delta).expect_err("another file");
+    assert!(error.to_string().contains("ends with commit 0, and commit 1 was made since"), "{error}");
+    std::fs::rename(&aside, &file).expect("put back");
+    assert_eq!(kept.commit(&[update("/system/location=roof")], 2), Some(2));
+    // Another one in its place is noticed without a failure before.
+    std::fs::copy(&file, &aside).and_then(|_| std::fs::rename(&aside, &file)).expect("replaced by a copy");
+    assert_eq!(kept.commit(&[update("/system/location=cellar")], 3), Some(3));
+    let (kept, restored) = kept.reopened();
+    assert_eq!(differing(&explicit(&restored), &explicit(&kept.tree)), NONE);
+}
+
 #[test]
 fn remembers_the_startup_configuration() {
     let mut kept = Kept::new();
