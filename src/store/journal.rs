@@ -74,7 +74,7 @@ pub struct Journal {
     /// None after a failed write, until the file has been opened again.
     database: Option<Database>,
     /// Which file that is.
-    inode: u64,
+    identity: FileIdentity,
     /// What waits for its way to the disk.
     staged: Option<Staged>,
     last_commit_id: u64,
@@ -189,12 +189,12 @@ impl Journal {
         let commits = read.commits.clone();
         let saved = read.into_saved(&file).map_err(|fault| fault.at(&file))?;
         let (last_commit_id, unconfirmed) = (saved.last_commit_id, saved.unconfirmed.clone());
-        let inode = inode(&file).map_err(|fault| fault.at(&file))?;
+        let identity = identity(&file).map_err(|fault| fault.at(&file))?;
         let journal = Self {
             file,
             disk,
             database,
-            inode,
+            identity,
             staged: None,
             last_commit_id,
             unconfirmed,
@@ -249,8 +249,8 @@ impl Journal {
     /// The open file. After a failed write it is opened again, and a commit that reached the disk although its caller
     /// was told otherwise is taken back. So it is when another file has its place; one that is gone is not made anew.
     fn ready(&mut self) -> Result<&Database, JournalError> {
-        let inode = inode(&self.file).map_err(|fault| self.failed(fault))?;
-        let database = match self.database.take().filter(|_| inode == self.inode) {
+        let identity = identity(&self.file).map_err(|fault| self.failed(fault))?;
+        let database = match self.database.take().filter(|_| identity == self.identity) {
             Some(database) => database,
             None => {
                 // A transaction that is still there would hold the file.
@@ -260,7 +260,7 @@ impl Journal {
                 match take_back(&database, self.last_commit_id, self.unconfirmed.as_ref())
                     .and_then(|()| history::summaries(&database))
                 {
-                    Ok(commits) => (self.commits, self.inode) = (commits, inode),
+                    Ok(commits) => (self.commits, self.identity) = (commits, identity),
                     Err(fault) => return Err(self.failed(fault)),
                 }
                 database
@@ -407,8 +407,12 @@ fn read_saved(database: &impl ReadableDatabase) -> Result<Option<Read>, Fault> {
     Ok(Some(Read { rows, commits, last_commit_id, startup, unconfirmed }))
 }
 
-fn inode(file: &Path) -> Result<u64, Fault> {
-    Ok(std::fs::metadata(file).map_err(redb::Error::Io)?.ino())
+/// Device and inode of a file.
+type FileIdentity = (u64, u64);
+
+fn identity(file: &Path) -> Result<FileIdentity, Fault> {
+    let found = std::fs::metadata(file).map_err(redb::Error::Io)?;
+    Ok((found.dev(), found.ino()))
 }
 
 fn begin(database: &Database) -> Result<redb::WriteTransaction, Fault> {
