@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Writes `embedded.rs`: name and text of every module and submodule below `yang/`, those for tests apart.
 fn embed_yang(out_dir: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=yang");
-    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?).join("yang");
+    let root = Path::new("yang");
     let mut text = String::new();
     for (list, folders) in [("MODULES", &["nokia", "ganymede", "openconfig"][..]), ("TEST_MODULES", &["test"])] {
         writeln!(text, "pub(super) const {list}: &[(&str, &str)] = &[")?;
@@ -44,7 +44,9 @@ fn embed_yang(out_dir: &Path) -> Result<(), Box<dyn Error>> {
         files.sort();
         for file in &files {
             let name = file.file_stem().and_then(|stem| stem.to_str()).ok_or("a YANG file needs a name in UTF-8")?;
-            writeln!(text, "    ({name:?}, include_str!({:?})),", file.display().to_string())?;
+            let file = format!("/{}", file.display());
+            // Said again by each compilation: this file outlives a move of the checkout.
+            writeln!(text, "    ({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {file:?}))),")?;
         }
         writeln!(text, "];")?;
     }
