@@ -52,10 +52,10 @@ impl<K: Copy + Eq + Hash> Rate<K> {
         *empty_at = (*empty_at).max(now) + each;
     }
 
-    /// Takes back one that was counted.
+    /// Takes back one that was counted. The rate that all others share gets nothing back: a source that is not remembered
+    /// may be one whose bucket has run empty since.
     pub(super) fn refund(&mut self, source: K) {
-        let bucket = self.empty_at.get_mut(&source).or(self.others_empty_at.as_mut());
-        if let Some(empty_at) = bucket {
+        if let Some(empty_at) = self.empty_at.get_mut(&source) {
             *empty_at = empty_at.checked_sub(self.each).unwrap_or(*empty_at);
         }
     }
@@ -114,6 +114,20 @@ mod tests {
         // Those that have been quiet for long enough make room.
         assert!(rate.take(sources + 2, start + Duration::from_secs(3)));
         assert_eq!(rate.empty_at.len(), 1);
+    }
+
+    /// Who is let in gets back what was counted, and nobody else does.
+    #[test]
+    fn refunds_go_to_their_source() {
+        let (mut rate, start) = (Rate::new(1, 1), Instant::now());
+        let sources = u32::try_from(SOURCES_MAX).unwrap();
+        assert!(rate.take(0, start) && !rate.take(0, start));
+        rate.refund(0);
+        assert!((0..sources).all(|source| rate.take(source, start)));
+        // They share one rate now, which the refund of one that is forgotten leaves alone.
+        assert!(rate.take(sources, start) && !rate.take(sources + 1, start));
+        rate.refund(sources + 2);
+        assert!(!rate.take(sources + 1, start));
     }
 
     /// However many addresses strangers come from, one that comes now and then is not refused for them.
