@@ -41,8 +41,8 @@ doc: setup ## the API documentation; a broken link is an error
 # The fuzz crate is a workspace of its own; one target directory for both spares a second build of the dependencies.
 fuzz-check: setup
 	@if [ -f fuzz/Cargo.toml ]; then \
-	    echo "$(CARGO) check --manifest-path fuzz/Cargo.toml"; \
-	    $(CARGO) check --manifest-path fuzz/Cargo.toml --target-dir $(TARGET); \
+	    echo "$(CARGO) check --locked --manifest-path fuzz/Cargo.toml"; \
+	    $(CARGO) check --locked --manifest-path fuzz/Cargo.toml --target-dir $(TARGET); \
 	fi
 
 interop: setup ## drive the built daemon with gnmic, pygnmi, Telegraf, FreeRADIUS, tacquito and chrony (PROFILE=release for the release build)
